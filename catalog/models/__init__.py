@@ -1,0 +1,17 @@
+"""WHAT can be called, at what price, WHO may call."""
+
+from catalog.models.access import ApiKey, Team
+from catalog.models.prices import Price, PriceProposal
+from catalog.models.providers import LanguageModel, Provider
+from catalog.models.routes import Route, RouteTarget
+
+__all__ = [
+    "ApiKey",
+    "LanguageModel",
+    "Price",
+    "PriceProposal",
+    "Provider",
+    "Route",
+    "RouteTarget",
+    "Team",
+]

@@ -1,0 +1,169 @@
+"""Vendor endpoints and what they sell."""
+
+import os
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from catalog import vault
+
+NAME = r"^[a-z0-9][a-z0-9._-]*$"
+
+
+class Provider(models.Model):
+    """A vendor endpoint: where it is, how to speak to it, with which credential, and how much patience.
+
+    The credential is named by an environment variable or stored encrypted; it is never shown again.
+    """
+
+    class Kind(models.TextChoices):
+        OPENAI = "openai", "OpenAI"
+        ANTHROPIC = "anthropic", "Anthropic"
+        GEMINI = "gemini", "Gemini"
+        OPENAI_COMPATIBLE = "openai_compatible", "OpenAI-compatible"
+
+    name = models.CharField(
+        max_length=60, unique=True, help_text="Lower case; callers write it before the model's name."
+    )
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    base_url = models.CharField(
+        max_length=300,
+        help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, Anthropic and Gemini without a version.",
+    )
+    region = models.CharField(max_length=40, blank=True)
+    enabled = models.BooleanField(default=True)
+    is_sandbox = models.BooleanField(
+        default=False, help_text="A fake vendor for trying the product; never a real bill."
+    )
+    priority = models.PositiveSmallIntegerField(
+        default=100, help_text="When several providers sell a model, its bare name tries the lowest first."
+    )
+    api_key_env = models.CharField(
+        "credential's environment variable",
+        max_length=100,
+        blank=True,
+        help_text="For example OPENAI_API_KEY.",
+    )
+    api_key_encrypted = models.TextField("encrypted credential", blank=True, editable=False)
+
+    connect_timeout = models.FloatField(default=5.0, help_text="Seconds.")
+    first_byte_timeout = models.FloatField(
+        default=60.0, help_text="Seconds until the vendor's answer begins."
+    )
+    idle_timeout = models.FloatField(default=30.0, help_text="Seconds between two pieces of an answer.")
+    total_timeout = models.FloatField(default=600.0, help_text="Seconds for the whole attempt.")
+    max_attempts = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(10)]
+    )
+    breaker_failures = models.PositiveSmallIntegerField(
+        default=5, help_text="Consecutive failures that open it."
+    )
+    breaker_failure_rate = models.FloatField(
+        default=0.5, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    breaker_window = models.PositiveIntegerField(default=60, help_text="Seconds.")
+    breaker_min_calls = models.PositiveIntegerField(default=10)
+    breaker_cooldown = models.FloatField(
+        default=30.0, help_text="Seconds from the opening to the first probe."
+    )
+    slow_p99 = models.FloatField(default=3.0, help_text="Seconds; a region slower than this is drained ...")
+    slow_for = models.PositiveIntegerField(default=120, help_text="... when it lasts this many seconds.")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(name="provider_name_is_slug", condition=Q(name__regex=NAME)),
+            models.CheckConstraint(
+                name="provider_kind_known",
+                condition=Q(kind__in=["openai", "anthropic", "gemini", "openai_compatible"]),
+            ),
+            models.CheckConstraint(
+                name="provider_base_url_is_http", condition=Q(base_url__regex=r"^https?://\S+$")
+            ),
+            models.CheckConstraint(
+                name="provider_timeouts_positive",
+                condition=Q(
+                    connect_timeout__gt=0, first_byte_timeout__gt=0, idle_timeout__gt=0, total_timeout__gt=0
+                ),
+            ),
+            models.CheckConstraint(
+                name="provider_attempts_in_range", condition=Q(max_attempts__gte=1, max_attempts__lte=10)
+            ),
+            models.CheckConstraint(
+                name="provider_breaker_in_range",
+                condition=Q(
+                    breaker_failures__gte=1,
+                    breaker_failure_rate__gt=0,
+                    breaker_failure_rate__lte=1,
+                    breaker_window__gte=1,
+                    breaker_min_calls__gte=1,
+                    breaker_cooldown__gt=0,
+                    slow_p99__gt=0,
+                    slow_for__gte=1,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def set_credential(self, secret: str) -> None:
+        """Keep a credential encrypted (the caller saves). An empty string removes it."""
+        self.api_key_encrypted = vault.encrypt(secret) if secret else ""
+
+    @property
+    def credential_source(self) -> str:
+        """Where the credential comes from, without showing it: ``stored``, ``env NAME``, ``missing`` or ``none``."""
+        if self.api_key_encrypted:
+            return "stored"
+        if self.api_key_env:
+            return (
+                f"env {self.api_key_env}"
+                if os.environ.get(self.api_key_env)
+                else f"missing ({self.api_key_env})"
+            )
+        return "none"
+
+
+class LanguageModel(models.Model):
+    """Something a provider sells, by its upstream id."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="models")
+    name = models.CharField(max_length=200, help_text="The vendor's own id, for example gpt-4o.")
+    context_window = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Tokens; empty when unknown."
+    )
+    max_output_tokens = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Tokens, reasoning included; empty when unknown."
+    )
+    capabilities: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(
+        default=dict, blank=True, help_text='For example {"reasoning": true, "tools": true}.'
+    )
+    enabled = models.BooleanField(default=True)
+    source = models.CharField(
+        max_length=200, default="manual", help_text="Where these facts were taken from."
+    )
+    source_date = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["provider__name", "name"]
+        verbose_name = "model"
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="model_unique_per_provider"),
+            models.CheckConstraint(name="model_name_not_empty", condition=Q(name__regex=r"^\S+$")),
+            models.CheckConstraint(
+                name="model_sizes_positive",
+                condition=(Q(context_window__isnull=True) | Q(context_window__gt=0))
+                & (Q(max_output_tokens__isnull=True) | Q(max_output_tokens__gt=0)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        """``provider/model``: how every model can be called."""
+        return f"{self.provider.name}/{self.name}"

@@ -1,0 +1,77 @@
+"""The environment, read once. Every setting that an operator can change is named here, with its default."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class MissingSetting(Exception):
+    """A setting without a default is not set; the message says how to set it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the process was told. Secrets are never printed: ``repr`` leaves them out."""
+
+    var_dir: Path  # embedded PostgreSQL, generated secret, sandbox state
+    database_url: str = field(repr=False)
+    cache_url: str
+    secret_key: str = field(repr=False)
+    secret_key_fallbacks: list[str] = field(repr=False)
+    port: int
+    workers: int
+    allowed_hosts: list[str]
+    csrf_trusted_origins: list[str]
+    time_zone: str
+    debug: bool
+    secure_cookies: bool
+    log_format: str  # text | json
+    max_body_bytes: int
+
+
+def var_dir() -> Path:
+    """Where Tallygate keeps its own state: ``var/`` unless TALLYGATE_VAR names another directory."""
+    return Path(environ.Env()("TALLYGATE_VAR", default=str(BASE_DIR / "var"))).resolve()
+
+
+def read() -> Environment:
+    """The environment as settings need it. Raises MissingSetting with the way to mend it."""
+    env = environ.Env()
+    directory = var_dir()
+    return Environment(
+        var_dir=directory,
+        database_url=env("DATABASE_URL", default=""),
+        cache_url=env("CACHE_URL", default="locmemcache://"),
+        secret_key=env("SECRET_KEY", default="") or _kept_secret(directory / "secret_key"),
+        secret_key_fallbacks=env.list("SECRET_KEY_FALLBACKS", default=[]),
+        port=env.int("PORT", default=8000),
+        workers=env.int("WORKERS", default=2),
+        allowed_hosts=env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]),
+        csrf_trusted_origins=env.list("CSRF_TRUSTED_ORIGINS", default=[]),
+        time_zone=env("TIME_ZONE", default="UTC"),
+        debug=env.bool("DEBUG", default=False),
+        secure_cookies=env.bool("SECURE_COOKIES", default=False),
+        log_format=env("LOG_FORMAT", default="text"),
+        max_body_bytes=env.int("MAX_BODY_BYTES", default=25 * 1024 * 1024),
+    )
+
+
+def _kept_secret(path: Path) -> str:
+    """The generated SECRET_KEY of this installation: made once, kept readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = path.open("x")
+        except FileExistsError:  # another command made it in the meantime
+            return path.read_text().strip()
+        with descriptor:
+            path.chmod(0o600)
+            descriptor.write(secrets.token_urlsafe(48))
+    kept = path.read_text().strip()
+    if not kept:
+        raise MissingSetting(f"{path} is empty: set SECRET_KEY, or delete the file and start again")
+    return kept

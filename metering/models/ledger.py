@@ -1,0 +1,294 @@
+"""The books: holds before, cost entries after, and the daily rollup written with them."""
+
+import decimal
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import ApiKey, LanguageModel, Price, Team
+from metering.usage import BUCKETS
+
+
+def _tokens() -> "models.BigIntegerField[int | None, int | None]":
+    return models.BigIntegerField(null=True)
+
+
+def _sum() -> "models.BigIntegerField[int, int]":
+    return models.BigIntegerField(default=0)
+
+
+def _usd(**options: Any) -> "models.DecimalField[object, decimal.Decimal]":
+    return models.DecimalField(max_digits=24, decimal_places=12, **options)
+
+
+class CostEntry(models.Model):
+    """The ledger: one row for one attempt, one cache hit, or one correction.
+
+    The table exists so that what was billed can always be explained. It only grows: a trigger refuses UPDATE,
+    DELETE and TRUNCATE; a correction is a new row that names the one it corrects. ``cost`` is NULL when it is
+    unknown, with ``cost_reason`` saying why and ``exposure`` what it may have been at most.
+    """
+
+    class Kind(models.TextChoices):
+        ATTEMPT = "attempt"
+        CACHE_HIT = "cache_hit"
+        CORRECTION = "correction"
+
+    class UsageSource(models.TextChoices):
+        REPORTED = "reported", "reported by the vendor"
+        DRAINED = "drained", "reported after the caller had left"
+        ESTIMATED = "estimated", "estimated from the text"
+        UNKNOWN = "unknown", "unknown"
+
+    class Outcome(models.TextChoices):
+        OK = "ok"
+        ERROR = "error", "the vendor failed or refused"
+        CUT = "cut", "the answer broke off"
+        CLIENT_CLOSED = "client_closed", "the caller left"
+        LOST = "lost", "the worker died"
+
+    class CostReason(models.TextChoices):
+        PRICED = "", "priced"
+        UNPRICED = "unpriced", "no price in force"
+        UNPRICED_VARIANT = "unpriced_variant", "no price for the service tier that was served"
+        UNPRICED_COMPONENT = "unpriced_component", "no rate for a kind of token that was used"
+        NO_USAGE = "no_usage", "the vendor reported no usage"
+        LOST = "lost", "the worker died before the answer was booked"
+        NOT_BILLED = "not_billed", "vendors do not bill refused calls"
+        CACHE_HIT = "cache_hit", "answered from our cache"
+
+    request_id = models.UUIDField(
+        help_text="Made by the gateway (UUIDv7); ties header, logs, hold and entries."
+    )
+    attempt = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ATTEMPT)
+    corrects = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections"
+    )
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    route = models.CharField(max_length=200, help_text="The name the caller asked for.")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    variant = models.CharField(max_length=10, default="standard")
+
+    input = _tokens()
+    cache_read = _tokens()
+    cache_write_5m = _tokens()
+    cache_write_1h = _tokens()
+    output = _tokens()
+    reasoning = _tokens()
+    audio_input = _tokens()
+    audio_output = _tokens()
+    requests = _tokens()
+    usage_source = models.CharField(max_length=10, choices=UsageSource.choices)
+    raw_usage: "models.JSONField[Any, Any]" = models.JSONField(
+        null=True, help_text="What the vendor reported, verbatim."
+    )
+    flags: "ArrayField[list[str], list[str]]" = ArrayField(models.CharField(max_length=40), default=list)
+
+    cost = _usd(null=True)
+    cost_reason = models.CharField(max_length=20, choices=CostReason.choices, default="", blank=True)
+    exposure = _usd(null=True)
+    exposure_tokens = models.BigIntegerField(null=True)
+    held = _usd(null=True, help_text="USD set aside before the call.")
+    overrun = models.BooleanField(default=False, help_text="The real cost exceeded what was set aside.")
+
+    outcome = models.CharField(max_length=13, choices=Outcome.choices)
+    status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status of the vendor.")
+    error_class = models.CharField(max_length=20, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    streamed = models.BooleanField(default=False)
+    served_model = models.CharField(
+        max_length=200, blank=True, help_text="The model's name in the vendor's answer."
+    )
+    upstream_id = models.CharField(max_length=200, blank=True)
+    client_request_id = models.CharField(max_length=200, blank=True)
+    tags: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    note = models.CharField(max_length=300, blank=True, help_text="Who corrected, and why.")
+
+    started_at = models.DateTimeField(help_text="When the request came; decides price, period and day.")
+    day = models.DateField(help_text="The day of started_at in the business time zone.")
+    first_byte_ms = models.PositiveIntegerField(null=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    booked_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "cost entries"
+        indexes = [
+            models.Index(fields=["team", "started_at"], name="cost_entry_team_time"),
+            models.Index(fields=["day", "team"], name="cost_entry_day_team"),
+            models.Index(fields=["request_id"], name="cost_entry_request"),
+            models.Index(fields=["model", "day"], name="cost_entry_model_day"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request_id", "attempt"],
+                condition=~Q(kind="correction"),
+                name="cost_entry_once_per_attempt",
+            ),
+            models.UniqueConstraint(
+                fields=["corrects", "note"], condition=Q(kind="correction"), name="cost_entry_correction_once"
+            ),
+            models.CheckConstraint(
+                name="cost_entry_kind_known", condition=Q(kind__in=["attempt", "cache_hit", "correction"])
+            ),
+            models.CheckConstraint(
+                name="cost_entry_correction_names_entry",
+                condition=Q(kind="correction", corrects__isnull=False)
+                | (~Q(kind="correction") & Q(corrects__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_unknown_has_reason",
+                condition=Q(cost__isnull=False)
+                | Q(
+                    cost_reason__in=["unpriced", "unpriced_variant", "unpriced_component", "no_usage", "lost"]
+                ),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_cost_names_price",
+                condition=Q(cost__isnull=True)
+                | Q(price__isnull=False)
+                | Q(cost=0, cost_reason__in=["not_billed", "cache_hit"])
+                | Q(kind="correction"),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_cost_not_negative",
+                condition=Q(cost__isnull=True) | Q(cost__gte=0) | Q(kind="correction"),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_usage_known_or_unknown",
+                condition=Q(usage_source="unknown", **{f"{bucket}__isnull": True for bucket in BUCKETS})
+                | (~Q(usage_source="unknown") & Q(**{f"{bucket}__isnull": False for bucket in BUCKETS})),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_tokens_not_negative",
+                condition=Q(kind="correction")
+                | Q(usage_source="unknown")
+                | Q(**{f"{bucket}__gte": 0 for bucket in BUCKETS}),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_usage_source_known",
+                condition=Q(usage_source__in=["reported", "drained", "estimated", "unknown"]),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_outcome_known",
+                condition=Q(outcome__in=["ok", "error", "cut", "client_closed", "lost"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}/{self.attempt}"
+
+
+class Hold(models.Model):
+    """Money (and tokens, requests) set aside before a call. It lives from admission to settlement.
+
+    Written by metering_admit, deleted by metering_settle. ``window_ids`` and ``window_amounts`` say, in pairs,
+    what was set aside where, so that exactly that is released.
+    """
+
+    request_id = models.UUIDField()
+    attempt = models.PositiveSmallIntegerField()
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    route = models.CharField(max_length=200)
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, related_name="+")
+    usd = _usd(null=True, help_text="Upper bound of the cost; NULL when the model has no price.")
+    tokens = models.BigIntegerField(help_text="Upper bound of the tokens.")
+    window_ids: "ArrayField[list[int], list[int]]" = ArrayField(models.BigIntegerField())
+    window_amounts: "ArrayField[list[decimal.Decimal], list[decimal.Decimal]]" = ArrayField(_usd())
+    streamed = models.BooleanField(default=False)
+    client_request_id = models.CharField(max_length=200, blank=True)
+    tags: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    worker = models.UUIDField()
+    started_at = models.DateTimeField()
+    expires_at = models.DateTimeField(
+        help_text="After this the sweeper books it as lost, whatever the worker says."
+    )
+
+    class Meta:
+        ordering = ["started_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["request_id", "attempt"], name="hold_once_per_attempt"),
+            models.CheckConstraint(
+                name="hold_usd_not_negative", condition=Q(usd__isnull=True) | Q(usd__gte=0)
+            ),
+            models.CheckConstraint(
+                name="hold_amounts_match_windows",
+                condition=Q(window_ids__len=models.F("window_amounts__len")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}/{self.attempt}"
+
+
+class DailySpend(models.Model):
+    """The ledger added up by day, team, key, model and route; written in the same transaction as its entries.
+
+    ``calls`` counts first attempts and cache hits (what callers asked for), ``attempts`` upstream calls.
+    ``manage.py verify_ledger`` proves it equal to the ledger.
+    """
+
+    day = models.DateField()
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    route = models.CharField(max_length=200)
+    calls = _sum()
+    attempts = _sum()
+    failed = _sum()
+    unpriced = models.BigIntegerField(
+        default=0, help_text="Entries whose cost is unknown (net of corrections)."
+    )
+    estimated = _sum()
+    overruns = _sum()
+    input = _sum()
+    cache_read = _sum()
+    cache_write_5m = _sum()
+    cache_write_1h = _sum()
+    output = _sum()
+    reasoning = _sum()
+    audio_input = _sum()
+    audio_output = _sum()
+    requests = _sum()
+    cost = _usd(default=0)
+    exposure = _usd(default=0)
+    latency_ms = models.BigIntegerField(
+        default=0, help_text="Sum over attempts that were answered; milliseconds."
+    )
+    answered = models.BigIntegerField(default=0, help_text="Attempts with a latency.")
+
+    class Meta:
+        ordering = ["-day", "team"]
+        verbose_name_plural = "daily spend"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "team", "api_key", "model", "route"], name="daily_spend_once_per_group"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.team} {self.model}"
+
+
+class WorkerLease(models.Model):
+    """A gateway worker's sign of life. Holds of a worker that stopped signing are swept."""
+
+    id = models.UUIDField(primary_key=True)
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-seen_at"]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -1,0 +1,96 @@
+"""Ceilings: budgets (usd) and rate limits (tokens, requests) are one table and one algorithm."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from catalog.models import ApiKey, LanguageModel, Team
+
+
+class Limit(models.Model):
+    """A ceiling on one scope (team, key, or team x model) in one unit over one period.
+
+    Its scope, unit and period never change (a trigger refuses it): past windows would lose their meaning.
+    """
+
+    class Unit(models.TextChoices):
+        USD = "usd", "USD (a budget)"
+        TOKENS = "tokens", "tokens"
+        REQUESTS = "requests", "requests"
+
+    class Period(models.TextChoices):
+        MINUTE = "minute"
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+        TOTAL = "total"
+
+    class Mode(models.TextChoices):
+        HARD = "hard", "hard: refuse what does not fit"
+        SOFT = "soft", "soft: count and show, never refuse"
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="limits")
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
+    )
+    model = models.ForeignKey(
+        LanguageModel, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
+    )
+    unit = models.CharField(max_length=10, choices=Unit.choices, default=Unit.USD)
+    amount = models.DecimalField(max_digits=24, decimal_places=12)
+    period = models.CharField(max_length=10, choices=Period.choices, default=Period.MONTH)
+    mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.HARD)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["team", "unit", "period"]
+        constraints = [
+            models.CheckConstraint(name="limit_amount_not_negative", condition=Q(amount__gte=0)),
+            models.CheckConstraint(
+                name="limit_unit_known", condition=Q(unit__in=["usd", "tokens", "requests"])
+            ),
+            models.CheckConstraint(
+                name="limit_period_known", condition=Q(period__in=["minute", "day", "week", "month", "total"])
+            ),
+            models.CheckConstraint(name="limit_mode_known", condition=Q(mode__in=["hard", "soft"])),
+            models.CheckConstraint(
+                name="limit_scope_is_one", condition=Q(api_key__isnull=True) | Q(model__isnull=True)
+            ),
+            models.UniqueConstraint(
+                fields=["team", "api_key", "model", "unit", "period", "mode"],
+                nulls_distinct=False,
+                name="limit_once_per_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        scope = self.api_key or (f"{self.team} x {self.model}" if self.model else self.team)
+        return f"{scope}: {self.amount.normalize():f} {self.unit} a {self.period} ({self.mode})"
+
+
+class LimitWindow(models.Model):
+    """What one limit has left in one half-open period [starts_at, ends_at).
+
+    ``held``     set aside by open holds
+    ``spent``    booked by cost entries
+    ``exposed``  what calls of unknown cost may have cost at most (lost to a crash, say), until corrected
+    Written only by the SQL functions metering_admit, metering_settle and metering_open_window.
+    """
+
+    limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="windows")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    held = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    spent = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    exposed = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+
+    class Meta:
+        ordering = ["limit", "-starts_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["limit", "starts_at"], name="limit_window_once"),
+            models.CheckConstraint(name="limit_window_not_empty", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(name="limit_window_held_not_negative", condition=Q(held__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limit} from {self.starts_at:%Y-%m-%d %H:%M}"

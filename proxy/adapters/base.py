@@ -1,0 +1,165 @@
+"""What every adapter takes and gives. Pure values: no IO, no Django."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metering.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """One chat completion as the caller asked for it, already validated by ``proxy.chat``.
+
+    ``body`` is the caller's JSON object (never mutated: a fallback target gets the same one);
+    the named fields are the validated ones that every adapter needs.
+    """
+
+    body: Mapping[str, Any]
+    stream: bool = False
+    include_usage: bool = False  # the caller asked for the usage chunk itself
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one attempt goes. ``base_url`` is as the vendor's SDK takes it (OpenAI kinds with /v1,
+    Anthropic and Gemini without a version), without a trailing slash."""
+
+    kind: str  # openai | anthropic | gemini | openai_compatible
+    base_url: str
+    model: str  # the upstream id
+    api_key: str
+    max_output_tokens: int | None = None  # what to send as the ceiling; None: send none
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRequest:
+    """An HTTP request ready to be sent."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. ``body`` is an OpenAI ``chat.completion`` JSON object for the caller.
+
+    ``usage`` is None when the vendor reported none (unknown is not zero); ``variant`` is the price
+    variant that was served (``standard``, ``batch``, ``flex``, ``priority``, ``fast``).
+    """
+
+    body: bytes
+    usage: Usage | None
+    raw_usage: Mapping[str, Any] | None
+    finish_reason: str | None
+    text: str
+    model: str
+    upstream_id: str
+    variant: str = "standard"
+    flags: tuple[str, ...] = ()  # e.g. "usage_mismatch", "ttl_unknown": stored with the cost entry
+
+
+class ErrorClass(enum.StrEnum):
+    """What an upstream failure means for routing; the table is wire-level knowledge of each vendor."""
+
+    CALLER = "caller"  # the caller's fault: answer it, never counts
+    MODEL_UNAVAILABLE = "model_unavailable"  # configuration: try another target, no breaker
+    CREDENTIAL = "credential"  # key rejected: mark it broken, fail over
+    CREDENTIAL_FUNDS = "credential_funds"  # key out of money: park it, fail over
+    RATE_LIMITED = "rate_limited"  # wait or fail over; breaker-neutral
+    OVERLOADED = "overloaded"  # counts towards the breaker; try elsewhere
+    PROVIDER = "provider"  # 5xx, malformed answers: counts
+    TRANSPORT = "transport"  # connection, timeout, truncated stream: counts
+
+
+class VendorError(Exception):
+    """An upstream attempt failed. Attributes are facts; words for the caller are made elsewhere.
+
+    ``status``       HTTP status of the vendor, or None when there was no answer
+    ``retry_after``  seconds the vendor asked to wait, or None
+    ``body_error``   the vendor's message, at most 2,000 characters
+    ``sent``         whether the request may have reached the vendor (False: surely not billed)
+    """
+
+    def __init__(
+        self,
+        *,
+        error_class: ErrorClass,
+        message: str,
+        status: int | None = None,
+        code: str | None = None,
+        type: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        upstream_id: str | None = None,
+        sent: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+        self.message = message[:2000]
+        self.status = status
+        self.code = code
+        self.type = type
+        self.param = param
+        self.retry_after = retry_after
+        self.upstream_id = upstream_id
+        self.sent = sent
+
+
+class UnsupportedField(Exception):
+    """The caller set a field that this vendor cannot honour and whose loss would change the meaning."""
+
+    def __init__(self, *, field: str, vendor: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.vendor = vendor
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class StreamState:
+    """What is known of a stream so far; the same object is updated by ``feed``."""
+
+    usage: Usage | None = None
+    raw_usage: Mapping[str, Any] | None = None
+    finish_reason: str | None = None
+    complete: bool = False  # the vendor's terminal marker was seen
+    content_started: bool = False  # a frame with content (text, reasoning or tool call) was produced
+    visible_chars: int = 0  # text characters so far, for an estimate when usage never comes
+    reasoning_chars: int = 0
+    error: VendorError | None = None  # an error event inside a 200 stream
+    model: str = ""
+    upstream_id: str = ""
+    variant: str = "standard"
+    flags: tuple[str, ...] = field(default=())
+
+
+class ChunkReader(Protocol):
+    """Vendor bytes in (any split), SSE frames for the caller out (each ends with a blank line).
+
+    ``feed`` never raises on odd vendor bytes: it sets ``state.error``. It emits no ``data: [DONE]``:
+    the caller of the reader sends ``close()``'s frames only when the stream ended well.
+    """
+
+    state: StreamState
+
+    def feed(self, data: bytes) -> list[bytes]: ...
+
+    def close(self) -> list[bytes]:
+        """The last frames of a good stream: what is held back, the usage chunk when asked for, [DONE]."""
+        ...
+
+
+class Adapter(Protocol):
+    def request_for(self, call: ChatCall, target: Target) -> VendorRequest: ...
+
+    def response_from(self, body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+        """Raises VendorError (PROVIDER) on a malformed answer or an error body inside a 200."""
+        ...
+
+    def chunks_from(self, call: ChatCall, target: Target) -> ChunkReader: ...
+
+    def error_from(self, status: int, headers: Mapping[str, str], body: bytes) -> VendorError: ...

@@ -1,0 +1,16 @@
+"""Which adapter speaks a provider's wire."""
+
+from proxy.adapters.base import Adapter
+from proxy.adapters.openai.adapter import OpenAIAdapter
+
+_OPENAI = OpenAIAdapter()
+
+ADAPTERS: dict[str, Adapter] = {
+    "openai": _OPENAI,
+    "openai_compatible": _OPENAI,
+}
+
+
+def adapter_for(kind: str) -> Adapter:
+    """The adapter of a provider's kind. Raises KeyError for an unknown kind."""
+    return ADAPTERS[kind]

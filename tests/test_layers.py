@@ -1,0 +1,50 @@
+"""Imports go one way: gateway_project -> proxy -> metering -> catalog (DESIGN.md, The house)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {
+    "catalog": {"catalog"},
+    "metering": {"metering", "catalog"},
+    "proxy": {"proxy", "metering", "catalog"},
+    "gateway_project": {"gateway_project", "proxy", "metering", "catalog"},
+}
+FORBIDDEN_NAMES = {"core", "common", "utils", "helpers", "services", "selectors"}
+
+
+def imported_apps(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def modules(app: str) -> list[Path]:
+    return sorted((ROOT / app).rglob("*.py"))
+
+
+@pytest.mark.parametrize("app", MAY_IMPORT)
+def test_an_app_imports_only_downwards(app: str) -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(app)
+        for name in imported_apps(path)
+        if name in MAY_IMPORT and name not in MAY_IMPORT[app]
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("app", MAY_IMPORT)
+def test_no_module_is_a_drawer_for_everything(app: str) -> None:
+    assert [p for p in modules(app) if FORBIDDEN_NAMES & {p.stem, p.parent.name}] == []
+
+
+def test_the_sandbox_reads_the_wire_by_itself() -> None:
+    """The sandbox shares no code with the adapters: a mistake in one must not be mirrored in the other."""
+    wrong = [p for p in (ROOT / "proxy/sandbox").rglob("*.py") if "proxy.adapters" in p.read_text()]
+    assert wrong == []
