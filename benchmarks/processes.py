@@ -35,7 +35,13 @@ def pinned(core: int, command: list[str]) -> list[str]:
 
 
 def start(
-    name: str, command: list[str], *, core: int, log: Path, env: Mapping[str, str] | None = None
+    name: str,
+    command: list[str],
+    *,
+    core: int,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Program:
     """Start ``command`` pinned to ``core``, in a session of its own so that Ctrl-C reaches only us."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +52,7 @@ def start(
             stdout=out,
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
+            cwd=cwd,
             start_new_session=True,
         )
     return Program(name, process, log)

@@ -1,7 +1,9 @@
 """Server-sent events, decoded incrementally.
 
-Vendors send bytes in any split: half a UTF-8 character, half a line, ten events at once. ``SSEDecoder`` turns them into
-whole events; the same bytes give the same events whatever the split. See https://html.spec.whatwg.org/#event-stream-interpretation
+Vendors send bytes in any split: half a UTF-8 character, half a line, ten events at once. ``SSEDecoder`` turns
+them into whole events; the same bytes give the same events whatever the split.
+
+See https://html.spec.whatwg.org/#event-stream-interpretation
 """
 
 import re
@@ -59,7 +61,8 @@ class SSEDecoder:
             return self._first(data)
         if not self._held:
             return data
-        # Only the seam and the new bytes can hold a new boundary: a large event costs one pass, not one per read.
+        # Only the seam and the new bytes can hold a new boundary: a large event costs one pass, not one per
+        # read.
         seam = bytes(self._held[-3:]) + data
         self._held += data
         if b"\n\n" in seam or b"\r" in seam:

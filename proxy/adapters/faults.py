@@ -43,6 +43,7 @@ class Facts:
     code: str | None = None
     type: str | None = None
     param: str | None = None
+    request_id: str | None = None
     details: Any = None  # the vendor's further fields, for its own classification
     structured: bool = True  # False: HTML, plain text, nothing
 
@@ -81,6 +82,7 @@ def facts_of(status: int | None, decoded: object) -> Facts:
         code=_name(code),
         type=_name(inner.get("type")),
         param=_name(inner.get("param")),
+        request_id=_name(body.get("request_id")),
         details=inner,
         structured=bool(body),
     )
@@ -89,7 +91,12 @@ def facts_of(status: int | None, decoded: object) -> Facts:
 def error(
     error_class: ErrorClass, facts: Facts, headers: Mapping[str, str], *, id_headers: tuple[str, ...] = ()
 ) -> VendorError:
-    """The VendorError of ``facts``, with the wait and the request id that the headers name."""
+    """The VendorError of ``facts``, with the wait and the request id that the headers name.
+
+    A vendor that says the same request may be sent again knows better than our table that it is not the caller's.
+    """
+    if error_class is ErrorClass.CALLER and wire.header(headers, "x-should-retry") == "true":
+        error_class = ErrorClass.RATE_LIMITED
     ids = (wire.header(headers, name) for name in id_headers)
     return VendorError(
         error_class=error_class,
@@ -99,7 +106,7 @@ def error(
         type=facts.type,
         param=facts.param,
         retry_after=retry_after(headers),
-        upstream_id=next((found for found in ids if found), None),
+        upstream_id=next((found for found in ids if found), facts.request_id),
     )
 
 
@@ -172,7 +179,7 @@ def _message(error: object, inner: Mapping[str, Any]) -> str:
 
 
 def _name(value: object) -> str | None:
-    return str(value) if isinstance(value, str | int) and value != "" else None
+    return value if isinstance(value, str) and value else None
 
 
 def _plain(status: int | None, body: bytes) -> str:

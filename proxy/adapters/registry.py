@@ -1,6 +1,8 @@
 """Which adapter speaks a provider's wire."""
 
+from proxy.adapters.anthropic.adapter import AnthropicAdapter
 from proxy.adapters.base import Adapter
+from proxy.adapters.gemini.adapter import GeminiAdapter
 from proxy.adapters.openai.adapter import OpenAIAdapter
 
 _OPENAI = OpenAIAdapter()
@@ -8,6 +10,8 @@ _OPENAI = OpenAIAdapter()
 ADAPTERS: dict[str, Adapter] = {
     "openai": _OPENAI,
     "openai_compatible": _OPENAI,
+    "anthropic": AnthropicAdapter(),
+    "gemini": GeminiAdapter(),
 }
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ NO_USAGE = msgspec.Raw(b"null")
 
 @dataclass(slots=True)
 class Call:
-    """One upstream request. ``started`` and ``finished`` are Unix seconds; ``finished`` is None while it runs."""
+    """One upstream request. Times are Unix seconds; ``finished`` is None while it runs."""
 
     sequence: int
     vendor: str
@@ -25,11 +25,12 @@ class Call:
     model: str = ""
     stream: bool = False
     status: int | None = None  # None until headers were sent
-    outcome: str = "running"  # complete | cut | stalled | client_disconnected | refused
+    # complete | refused | cut | stalled | failed (an error event in the stream) | client_disconnected
+    outcome: str = "running"
     chunks_sent: int = 0
     finished: float | None = None
     # Kept as bytes: 200,000 nested dicts would take hundreds of megabytes.
-    usage: msgspec.Raw = NO_USAGE  # the last usage object that was sent, in the vendor's shape
+    usage: msgspec.Raw = field(default_factory=lambda: NO_USAGE)  # the last one sent, in the vendor's shape
 
 
 class CallLog:

@@ -7,13 +7,14 @@ from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, check_range, stri
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
 
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
-PARAMETERS = frozenset(
-    "messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens "
-    "max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key "
-    "prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed "
-    "service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity "
-    "web_search_options".split()
-)
+_NAMES = """
+messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens
+max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty
+prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort response_format
+safety_identifier seed service_tier stop store stream stream_options temperature tool_choice tools
+top_logprobs top_p user verbosity web_search_options
+"""
+PARAMETERS = frozenset(_NAMES.split())
 
 
 def bad(message: str, param: str | None = None, code: str | None = None) -> Refused:
@@ -117,7 +118,7 @@ def _check_parameters(model: str, body: Json) -> None:
 def check_thinking_model(model: str, body: Json) -> None:
     """What o-series and gpt-5 and later refuse."""
     if body.get("max_tokens") is not None:
-        message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
         raise bad(message, "max_tokens", "unsupported_parameter")
     if body.get("temperature") not in (None, 1):
         message = (
@@ -127,7 +128,7 @@ def check_thinking_model(model: str, body: Json) -> None:
         raise bad(message, "temperature", "unsupported_value")
     effort, version = body.get("reasoning_effort"), facts("openai", model).version
     if effort == "minimal" and version >= (5, 6):
-        message = "Unsupported value: 'minimal' is not supported with this model. Supported values are: 'none', 'low', 'medium', 'high', and 'xhigh'."
+        message = "Unsupported value: 'minimal' is not supported with this model."
         raise bad(message, "reasoning_effort", "unsupported_value")
     refuses_tools = version >= (5, 6) or (version >= (5, 4) and effort is not None)
     if body.get("tools") and effort != "none" and refuses_tools:
@@ -169,8 +170,8 @@ def _read_parts(given: Input, parts: Any, where: str) -> None:
         elif kind in ("image_url", "input_audio", "file") and isinstance(part.get(kind), dict):
             given.media += 1
         else:
-            message = f"Invalid value: '{kind}'. Supported values are: 'text', 'image_url', 'input_audio', 'refusal', 'audio', and 'file'."
-            raise bad(message, f"{where}[{index}].type", "invalid_value")
+            hint = "Supported values are: 'text', 'image_url', 'input_audio', 'refusal', 'audio', and 'file'."
+            raise bad(f"Invalid value: '{kind}'. {hint}", f"{where}[{index}].type", "invalid_value")
 
 
 def _check_tool_turns(messages: list[Json]) -> None:
@@ -179,8 +180,10 @@ def _check_tool_turns(messages: list[Json]) -> None:
         where = f"messages[{index}]"
         if message["role"] == "tool":
             if message.get("tool_call_id") not in open_ids:
-                text = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
-                raise bad(text, f"{where}.role")
+                text = (
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message"
+                )
+                raise bad(f"{text} with 'tool_calls'.", f"{where}.role")
             open_ids.discard(message["tool_call_id"])
             continue
         _refuse_unanswered(open_ids, where)

@@ -27,7 +27,7 @@ ERRORS: dict[int, tuple[str, str | None]] = {
 MESSAGES = {
     429: "Rate limit reached for requests. Please try again later.",
     "insufficient_quota": "You exceeded your current quota, please check your plan and billing details.",
-    "context_length_exceeded": "This model's maximum context length is 128000 tokens. Please reduce the length of the messages.",
+    "context_length_exceeded": "This model's maximum context length is 128000 tokens.",
 }
 
 
@@ -35,11 +35,11 @@ def authenticate(headers: dict[bytes, bytes], query: bytes) -> str:
     """The key. Raises the 401 of a missing one or one that starts with ``bad``."""
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not key:
-        message = "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
-        raise Refused(401, message, kind="")
+        message = "You didn't provide an API key. You need to provide your API key in an Authorization header"
+        raise Refused(401, f"{message} using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).", kind="")
     if key.startswith("bad"):
-        message = f"Incorrect API key provided: {key[:3]}***. You can find your API key at https://platform.openai.com/account/api-keys."
-        raise Refused(401, message, kind="invalid_api_key")
+        hint = "You can find your API key at https://platform.openai.com/account/api-keys."
+        raise Refused(401, f"Incorrect API key provided: {key[:3]}***. {hint}", kind="invalid_api_key")
     return key
 
 
@@ -203,5 +203,5 @@ def parse(body: bytes) -> Json:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:
-        message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
-        raise Refused(400, message) from None
+        hint = "The OpenAI API expects a JSON payload, but what was sent was not valid JSON."
+        raise Refused(400, f"We could not parse the JSON body of your request. ({hint})") from None

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from proxy.adapters.base import Answer, ChatCall, ChunkReader, Target, VendorError, VendorRequest
 from proxy.adapters.anthropic import errors, request, response, stream
+from proxy.adapters.base import Answer, ChatCall, ChunkReader, Target, VendorError, VendorRequest
 
 
 class AnthropicAdapter:

@@ -78,7 +78,7 @@ def finish_reason_from(reason: object) -> str | None:
 
 
 def text_of(content: object) -> str:
-    """The visible text of a message or delta; Mistral may send a list of parts, with its thinking among them."""
+    """The visible text of a message or delta; Mistral may send a list of parts, thinking among them."""
     if isinstance(content, str):
         return content
     return "".join(

@@ -5,11 +5,9 @@ from typing import Any
 import msgspec
 
 from proxy.adapters import faults, wire
-from proxy.adapters.base import ChatCall, StreamState, Target
+from proxy.adapters.base import ChatCall, StreamState, Target, VendorError
 from proxy.adapters.openai import errors, response, tool_calls, usage
 from proxy.sse import EventTooLarge, SSEDecoder, SSEEvent
-
-_CONTENT = ("refusal", "audio", "function_call")
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -61,22 +59,23 @@ class Reader:
         self._repair = tool_calls.Repair()
 
     def feed(self, data: bytes) -> list[bytes]:
-        state = self.state
-        if state.error is not None or self._done:
-            return []
-        try:
-            events = self._decoder.feed(data)
-        except EventTooLarge as reason:
-            state.error = faults.malformed(str(reason))
-            return []
         frames: list[bytes] = []
-        for event in events:
-            found = self._read(event)
-            if found is not None:
-                frames.append(found)
-            if state.error is not None or self._done:
-                break
+        if self.state.error is not None or self._done:
+            return frames
+        try:
+            for event in self._decoder.feed(data):
+                found = self._read(event)
+                if found is not None:
+                    frames.append(found)
+        except VendorError as failure:
+            self._fail(failure)
+        except EventTooLarge as reason:
+            self._fail(faults.malformed(str(reason)))
         return frames
+
+    def _fail(self, failure: VendorError) -> None:
+        """An error outweighs a finish that came before it: the stream did not end well."""
+        self.state.error, self.state.complete = failure, False
 
     def close(self) -> list[bytes]:
         if not self._include_usage or self.state.raw_usage is None:
@@ -84,23 +83,34 @@ class Reader:
         return [self._usage_frame or self._written_usage(), wire.DONE_FRAME]
 
     def _read(self, event: SSEEvent) -> bytes | None:
-        if event.data.strip() == b"[DONE]":
-            self._done = True
-            self.state.complete = self.state.complete or bool(self._finished)
+        if self._done:
             return None
+        if event.data.strip() == b"[DONE]":
+            return self._end()
         try:
             chunk = _decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as reason:
-            self.state.error = faults.malformed(f"an event is not a chat completion chunk: {reason}")
-            return None
+            raise faults.malformed(f"an event is not a chat completion chunk: {reason}") from None
         if chunk.usage is not None or chunk.x_groq is not None or chunk.service_tier is not None:
             self._take_bill(chunk)  # also beside an error: OpenRouter bills those
         if chunk.error or event.event == "error" or chunk.type == "error":
-            self.state.error = errors.in_band(msgspec.json.decode(event.data))
-            return None
-        if not chunk.choices:
-            return self._without_choices(chunk, event)
-        return self._with_choices(chunk, chunk.choices, event)
+            raise errors.in_band(msgspec.json.decode(event.data))
+        if chunk.choices:
+            return self._with_choices(chunk, chunk.choices, event)
+        if isinstance(chunk.usage, dict) and chunk.choices is not None:
+            self._usage_frame = _passed(event)  # held back, to be the last
+        return None  # without choices and usage (Azure's prompt filter) no caller can read it
+
+    def _end(self) -> bytes | None:
+        """``[DONE]``. A vendor that closed a tool call without a finish reason gets the one it meant."""
+        self._done = True
+        state = self.state
+        if state.finish_reason is None and self._repair.seen:
+            state.finish_reason, state.complete = "tool_calls", True
+            choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "tool_calls"}
+            return wire.frame({**self._envelope(), "choices": [choice]})
+        state.complete = state.complete or bool(self._finished)
+        return None
 
     def _take_bill(self, chunk: _Chunk) -> None:
         """Usage and tier. The last usage wins: vendors that send several send running totals."""
@@ -116,11 +126,6 @@ class Reader:
         state.variant = variant
         state.flags = tuple(dict.fromkeys(state.flags + tier_flags))
 
-    def _without_choices(self, chunk: _Chunk, event: SSEEvent) -> None:
-        """Held back when it is the usage chunk; otherwise (Azure's prompt filter) no caller can read it."""
-        if isinstance(chunk.usage, dict) and chunk.choices is not None:
-            self._usage_frame = _passed(event)
-
     def _with_choices(self, chunk: _Chunk, choices: list[_Choice], event: SSEEvent) -> bytes | None:
         state = self.state
         if not state.model:
@@ -133,8 +138,8 @@ class Reader:
             if delta is not None:
                 started = self._take(delta) or started
                 tools = tools or bool(delta.tool_calls)
-            if choice.finish_reason and not self._finish(choice):
-                return None
+            if choice.finish_reason:
+                self._finish(choice)
         if started:
             state.content_started = True
         if tools or isinstance(chunk.usage, dict):
@@ -167,18 +172,16 @@ class Reader:
         notes = wire.objects(annotations)
         self._searched = self._searched or any(note.get("type") == "url_citation" for note in notes)
 
-    def _finish(self, choice: _Choice) -> bool:
-        """Note that a choice has ended; False when it ended in an error."""
+    def _finish(self, choice: _Choice) -> None:
+        """Note that a choice has ended; the answer is complete when all have."""
         state = self.state
         reason = response.finish_reason_from(choice.finish_reason)
         if reason == "error":
-            state.error = faults.malformed("the vendor ended the answer with finish_reason error")
-            return False
+            raise faults.malformed("the vendor ended the answer with finish_reason error")
         if choice.index == 0 or state.finish_reason is None:
             state.finish_reason = reason
         self._finished.add(choice.index)
         state.complete = len(self._finished) >= self._choices
-        return True
 
     def _rewritten(self, event: SSEEvent, *, empty: bool) -> bytes | None:
         """The frame without usage and with whole tool calls; None when nothing is left to say.
@@ -196,14 +199,18 @@ class Reader:
 
     def _written_usage(self) -> bytes:
         """The usage chunk of a vendor that put its usage elsewhere."""
+        return wire.frame({**self._envelope(), "choices": [], "usage": self.state.raw_usage})
+
+    def _envelope(self) -> dict[str, Any]:
+        if self._last:
+            return self._last
         state = self.state
-        envelope = self._last or {
+        return {
             "id": state.upstream_id,
             "object": "chat.completion.chunk",
             "created": wire.now(),
             "model": state.model,
         }
-        return wire.frame({**envelope, "choices": [], "usage": state.raw_usage})
 
 
 def _passed(event: SSEEvent) -> bytes:

@@ -1,7 +1,7 @@
 """Repairs of streamed tool calls, so that any client can put the pieces together.
 
-Seen: no ``index`` (Mistral, the whole call in one delta), ``id: ""`` on continuations (Qwen), no ``type``, null
-arguments (Meta), indices that start at 1 (Claude behind a compatible layer).
+Seen: no ``index`` (Mistral, the whole call in one delta), ``id: ""`` on continuations (Qwen), no ``type``,
+null arguments (Meta), indices that start at 1 (Claude behind a compatible layer).
 """
 
 from typing import Any
@@ -15,6 +15,11 @@ class Repair:
     def __init__(self) -> None:
         self._seen: dict[tuple[object, object], int] = {}  # (choice, the vendor's index or id) -> ours
         self._counts: dict[object, int] = {}
+
+    @property
+    def seen(self) -> bool:
+        """Whether any tool call went by."""
+        return bool(self._seen)
 
     def chunk(self, chunk: dict[str, Any]) -> bool:
         """Repair a decoded chunk in place; whether anything changed."""

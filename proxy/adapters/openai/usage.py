@@ -1,15 +1,17 @@
 """OpenAI-shaped usage, as the vendors really fill it, into disjoint buckets.
 
 Note [Inclusive counts]
-OpenAI counts inclusively: ``prompt_tokens`` holds cached, cache-written and audio tokens, ``completion_tokens`` holds
-reasoning and audio. Vendors that copy the shape do not all copy the rule, and say so only through ``total_tokens``:
+OpenAI counts inclusively: ``prompt_tokens`` holds cached, cache-written and audio tokens,
+``completion_tokens`` holds reasoning and audio. Vendors that copy the shape do not all copy the rule, and say
+so only through ``total_tokens``:
 
 * total == prompt + completion + reasoning   xAI: reasoning is beside completion
 * total == prompt + audio + completion       Mistral: audio is beside prompt
-* total  > prompt + completion, unexplained  Gemini's compatible endpoint hides its thoughts: output = total - prompt
+* total  > prompt + completion, unexplained  Gemini's compatible endpoint hides its thoughts:
+  output = total - prompt
 
-So the body decides, never the vendor's name. Counts that contradict each other are clamped and flagged; the raw
-object is kept beside them.
+So the body decides, never the vendor's name. Counts that contradict each other are clamped and flagged; the
+raw object is kept beside them.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,355 @@
+"""genai-prices as plain rows in our terms: vendors, models, prices. Pure: nothing here reads the clock or the database.
+
+The package gives prices per unit with tiers, start dates, hours of the day and partial variants. Ours is one flat
+row for each (variant, threshold, hours, period). Whatever has no place in a row is named in its ``note`` and what
+cannot become a row at all is an ``Omission``: nothing is silently free.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from importlib import metadata
+from typing import NamedTuple
+
+from genai_prices import data_snapshot, types
+
+from catalog import vendors
+from catalog.rates import Rates, plain
+
+# Prices without a start date begin here: the package does not say since when they hold, and this is before any
+# call that Tallygate can have booked, so that no call is unpriced for want of a date.
+BEGINNING = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+MOST_DECIMALS = 6
+NOTE_LENGTH = 300
+
+UNITS = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write_5m",  # the package has no separate key for the base (5 minute) write
+    "cache_write_1h_mtok": "cache_write_1h",
+    "output_reasoning_mtok": "reasoning",
+    "input_audio_mtok": "audio_input",
+    "output_audio_mtok": "audio_output",
+}
+PER_THOUSAND = ("web_searches_kcount", "requests_kcount")  # the first one found is the fee per request
+NOT_TEXT_UNITS = {
+    "audio_hours",
+    "input_audio_hours",
+    "input_mchars",
+    "output_image_mtok",
+    "output_video_mtok",
+}
+CONTEXTS: dict[str, tuple[dict[str, str], ...]] = {
+    "batch": ({"processing": "batch"},),
+    "flex": ({"service_tier": "flex"},),
+    "priority": ({"service_tier": "priority"},),
+    "fast": ({"speed": "fast"}, {"service_tier": "fast"}),
+}
+KNOWN_CONTEXTS = [*(when for whens in CONTEXTS.values() for when in whens), {"service_tier": "default"}]
+
+
+class Peak(NamedTuple):
+    """What the package cannot say about hours: since when they hold, and on which days."""
+
+    effective_from: dt.datetime
+    weekdays: str
+    note: str
+
+
+_PEAK_START = dt.datetime(2026, 8, 17, tzinfo=dt.UTC)
+_PEAK_NOTE = (
+    "Peak hours hold Monday to Friday since 2026-08-17; genai-prices gives them no date and no weekdays."
+)
+PEAKS = {
+    "deepseek-v4-pro": Peak(_PEAK_START, "mon-fri", _PEAK_NOTE),
+    "deepseek-flash": Peak(_PEAK_START, "mon-fri", _PEAK_NOTE),
+    "deepseek-v4-flash": Peak(
+        _PEAK_START,
+        "mon-fri",
+        _PEAK_NOTE + " Before 2026-09-10 the peak rate is not known; this one stands in.",
+    ),
+}
+
+
+class PriceRow(NamedTuple):
+    """One period of one (variant, threshold, hours). ``effective_to`` None: until further notice."""
+
+    variant: str
+    above_input_tokens: int
+    daily_from: dt.time | None
+    daily_to: dt.time | None
+    weekdays: str
+    effective_from: dt.datetime
+    effective_to: dt.datetime | None
+    rates: Rates
+    note: str
+
+
+class ModelRow(NamedTuple):
+    name: str
+    context_window: int | None
+    max_output_tokens: int | None
+    capabilities: dict[str, bool]
+    prices: tuple[PriceRow, ...]
+
+
+class VendorRow(NamedTuple):
+    vendor: vendors.Vendor
+    models: tuple[ModelRow, ...]
+
+
+class Omission(NamedTuple):
+    """Something of the package that is not in the book, and why."""
+
+    vendor: str
+    model: str
+    reason: str
+
+
+class PriceBook(NamedTuple):
+    source: str  # "genai-prices 0.2.3"
+    vendors: tuple[VendorRow, ...]
+    omissions: tuple[Omission, ...]
+
+
+@cache
+def read() -> PriceBook:
+    """The installed package as a price book. Takes about two seconds once; no network."""
+    return translate(
+        providers=data_snapshot.get_snapshot().providers,
+        source=f"genai-prices {metadata.version('genai-prices')}",
+    )
+
+
+def translate(*, providers: list[types.Provider], source: str) -> PriceBook:
+    """The vendors of ``vendors.VENDORS`` that ``providers`` knows, with their text models and prices."""
+    known = {provider.id: provider for provider in providers}
+    rows: list[VendorRow] = []
+    omissions: list[Omission] = []
+    for vendor in vendors.VENDORS:
+        if vendor.book not in known:
+            omissions.append(Omission(vendor.name, "", "not in the package"))
+            continue
+        models: dict[str, ModelRow] = {}
+        for info in known[vendor.book].models:
+            if reason := _unfit(vendor, info):
+                omissions.append(Omission(vendor.name, info.id, reason))
+                continue
+            prices, dropped = _prices(info)
+            omissions += [Omission(vendor.name, info.id, reason) for reason in dropped]
+            if not prices:
+                continue
+            for name in _names(vendor, info, known[vendor.book].models):
+                models.setdefault(name, _model(vendor, info, name, prices))
+        rows.append(VendorRow(vendor, tuple(models.values())))
+    return PriceBook(source, tuple(rows), tuple(omissions))
+
+
+def _unfit(vendor: vendors.Vendor, info: types.ModelInfo) -> str:
+    """Why a model is left out; empty when it belongs in the book."""
+    units = {unit for entry in _entries(info) for unit in _units(entry.prices)}
+    if not units:
+        return "no price in the package"
+    if "input_mtok" not in units or units & NOT_TEXT_UNITS or vendors.NOT_TEXT.search(info.id):
+        return "not a chat, text or embedding model"
+    if vendor.kind == "gemini" and not info.id.startswith(("gemini", "gemma")):
+        return "sold by Vertex AI, not by the Gemini API"
+    if vendor.name == "openrouter" and "/" not in info.id:
+        return "not an id that OpenRouter accepts (they are vendor/model)"
+    return ""
+
+
+def _names(vendor: vendors.Vendor, info: types.ModelInfo, models: list[types.ModelInfo]) -> list[str]:
+    """The ids by which the vendor sells a model, the main one first."""
+    exact = list(_exact(info.match))
+    if info.match.is_match(info.id):
+        main = info.id
+    else:  # the package's id is a name of its own, as for Fireworks and Mistral's families
+        main = exact[0] if exact else f"{info.id}-latest"
+    if not vendor.aliases:
+        return [main]
+    taken = {other.id for other in models} - {main}
+    extra = [*exact, *(vendors.DATED.get(info.id, ()) if vendor.kind == "anthropic" else ())]
+    return [
+        main,
+        *(
+            n
+            for n in dict.fromkeys(extra)
+            if n not in taken | {main}
+            and not vendors.NOT_AN_ALIAS.search(n)
+            and not vendors.NOT_TEXT.search(n)
+        ),
+    ]
+
+
+def _exact(clause: types.MatchLogic) -> Iterator[str]:
+    if isinstance(clause, types.ClauseEquals):
+        yield clause.equals
+    elif isinstance(clause, types.ClauseOr):
+        for part in clause.or_:
+            yield from _exact(part)
+
+
+def _model(
+    vendor: vendors.Vendor, info: types.ModelInfo, name: str, prices: tuple[PriceRow, ...]
+) -> ModelRow:
+    return ModelRow(
+        name=name,
+        context_window=info.context_window or vendors.CONTEXT.get((vendor.name, info.id)),
+        max_output_tokens=vendors.max_output_tokens(vendor=vendor.name, model=name),
+        capabilities=vendors.capabilities(name),
+        prices=prices,
+    )
+
+
+def _prices(info: types.ModelInfo) -> tuple[tuple[PriceRow, ...], list[str]]:
+    """All price rows of one model, and the reasons for rows that had to be dropped."""
+    dropped = [
+        f"variant {variant.when} has no place here"
+        for variant in info.price_variants or ()
+        if variant.when not in KNOWN_CONTEXTS
+    ]
+    rows: list[PriceRow] = []
+    for row in (*_dated(info), *_hourly(info)):
+        if too_fine := [f"{name} {value}" for name, value in row.rates._asdict().items() if _too_fine(value)]:
+            dropped.append(f"{row.variant} row has more than 6 decimals: {', '.join(too_fine)}")
+        elif row.rates.input is None and row.rates.output is None and row.rates.per_request is None:
+            dropped.append(f"{row.variant} row from {row.effective_from:%Y-%m-%d} has no rate of ours")
+        else:
+            rows.append(row)
+    return tuple(rows), dropped
+
+
+def _dated(info: types.ModelInfo) -> Iterator[PriceRow]:
+    """Rows that hold all day: for each variant and threshold one row per period."""
+    entries = [e for e in _entries(info) if not isinstance(e.constraint, types.TimeOfDateConstraint)]
+    standing = dataclasses.replace(info, prices=entries)
+    moments = sorted({BEGINNING, *_starts(info)})
+    for variant, context in _contexts(info):
+        active = [
+            standing.get_prices(moment, context) if _offered(info, context, moment) else None
+            for moment in moments
+        ]
+        thresholds = sorted({0, *(start for prices in active if prices for start in _thresholds(prices))})
+        for threshold in thresholds:
+            contents = [
+                _content(prices, threshold)
+                if prices and (not threshold or threshold in _thresholds(prices))
+                else None
+                for prices in active
+            ]
+            for begins, ends, (rates, note) in _periods(moments, contents):
+                yield PriceRow(variant, threshold, None, None, "", begins, ends, rates, note)
+
+
+def _hourly(info: types.ModelInfo) -> Iterator[PriceRow]:
+    """Rows that hold at certain hours of the day only; they go before the rows that hold all day."""
+    for entry in _entries(info):
+        if isinstance(entry.constraint, types.TimeOfDateConstraint):
+            peak = PEAKS.get(info.id, Peak(BEGINNING, "", ""))
+            rates, note = _content(entry.prices, 0)
+            yield PriceRow(
+                variant="standard",
+                above_input_tokens=0,
+                daily_from=entry.constraint.start_time.replace(tzinfo=None),
+                daily_to=entry.constraint.end_time.replace(tzinfo=None),
+                weekdays=peak.weekdays,
+                effective_from=peak.effective_from,
+                effective_to=None,
+                rates=rates,
+                note=f"{peak.note} {note}".strip()[:NOTE_LENGTH],
+            )
+
+
+def _periods(
+    moments: list[dt.datetime], contents: list[tuple[Rates, str] | None]
+) -> Iterator[tuple[dt.datetime, dt.datetime | None, tuple[Rates, str]]]:
+    """Half-open periods in which the content stays the same; None is a gap."""
+    begins, current = moments[0], contents[0]
+    for moment, content in zip(moments[1:], contents[1:], strict=True):
+        if content != current:
+            if current:
+                yield begins, moment, current
+            begins, current = moment, content
+    if current:
+        yield begins, None, current
+
+
+def _entries(info: types.ModelInfo) -> list[types.ConditionalPrice]:
+    if isinstance(info.prices, types.ModelPrice):
+        return [types.ConditionalPrice(prices=info.prices)]
+    return info.prices
+
+
+def _starts(info: types.ModelInfo) -> Iterator[dt.datetime]:
+    for entry in (*_entries(info), *(info.price_variants or ())):
+        if isinstance(entry.constraint, types.StartDateConstraint):
+            yield dt.datetime.combine(entry.constraint.start_date, dt.time(), tzinfo=dt.UTC)
+
+
+def _contexts(info: types.ModelInfo) -> list[tuple[str, dict[str, str] | None]]:
+    """The variants that a model is sold in, each with the package's words for it."""
+    offered = [variant.when for variant in info.price_variants or ()]
+    found: list[tuple[str, dict[str, str] | None]] = [("standard", None)]
+    for variant, whens in CONTEXTS.items():
+        found += [(variant, when) for when in whens if when in offered][:1]
+    return found
+
+
+def _offered(info: types.ModelInfo, context: dict[str, str] | None, moment: dt.datetime) -> bool:
+    return context is None or any(
+        variant.when == context and (variant.constraint is None or variant.constraint.active(moment))
+        for variant in info.price_variants or ()
+    )
+
+
+def _thresholds(prices: types.ModelPrice) -> set[int]:
+    return {
+        tier.start
+        for value in _units(prices).values()
+        if isinstance(value, types.TieredPrices)
+        for tier in value.tiers
+    }
+
+
+def _units(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
+    return {
+        unit: value for unit, value in vars(prices).items() if isinstance(value, Decimal | types.TieredPrices)
+    }
+
+
+def _content(prices: types.ModelPrice, threshold: int) -> tuple[Rates, str]:
+    """The rates for requests with more than ``threshold`` input tokens, and a note on what they leave out."""
+    values = {unit: _at(value, threshold) for unit, value in _units(prices).items()}
+    found = {rate: values.pop(unit) for unit, rate in UNITS.items() if unit in values}
+    notes = []
+    for unit in PER_THOUSAND:
+        if unit in values and "per_request" not in found:
+            found["per_request"] = values.pop(unit) / 1000
+            if unit == "requests_kcount":
+                notes.append("The vendor charges per_request on every call.")
+    if values:
+        left = ", ".join(f"{unit} {plain(value)}" for unit, value in sorted(values.items()))
+        notes.append(f"Left out, no place here: {left}.")
+    return Rates(**found), " ".join(notes)[:NOTE_LENGTH]
+
+
+def _at(value: Decimal | types.TieredPrices, threshold: int) -> Decimal:
+    """The price of requests with just more than ``threshold`` input tokens."""
+    if isinstance(value, Decimal):
+        return value
+    price = value.base
+    for tier in value.tiers:
+        if tier.start <= threshold and threshold:
+            price = tier.price
+    return price
+
+
+def _too_fine(value: Decimal | None) -> bool:
+    if value is None:
+        return False
+    exponent = value.normalize().as_tuple().exponent
+    return not isinstance(exponent, int) or exponent < -MOST_DECIMALS

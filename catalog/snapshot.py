@@ -1,0 +1,152 @@
+"""The catalog as the calls door sees it: immutable values, read in one go and swapped whole.
+
+Nothing here is looked up in the database during a call. Ids are primary keys of the tables they name.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from catalog.models.prices import RATES
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """The rates of one period in USD per 1,000,000 tokens (``per_request``: USD per request)."""
+
+    id: int
+    effective_from: dt.datetime
+    effective_to: dt.datetime | None
+    variant: str
+    above_input_tokens: int
+    daily_from: dt.time | None
+    daily_to: dt.time | None
+    weekdays: str
+    rates: Mapping[str, Decimal | None]  # keys: catalog.models.prices.RATES
+
+    def holds_at(self, at: dt.datetime) -> bool:
+        """Whether the period (half open) and the hours (UTC, half open) contain ``at``."""
+        if at < self.effective_from or (self.effective_to is not None and at >= self.effective_to):
+            return False
+        return self.daily_from is None or self.daily_to is None or self._in_hours(at.astimezone(dt.UTC))
+
+    def _in_hours(self, at: dt.datetime) -> bool:
+        assert self.daily_from is not None
+        assert self.daily_to is not None
+        clock, day = at.time(), at.weekday()
+        if self.daily_from < self.daily_to:
+            inside = self.daily_from <= clock < self.daily_to
+        else:  # past midnight: the early hours belong to the day before
+            inside = clock >= self.daily_from or clock < self.daily_to
+            if clock < self.daily_to:
+                day = (day - 1) % 7
+        workday = day < 5
+        return inside and (not self.weekdays or workday == (self.weekdays == "mon-fri"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A vendor endpoint that may be called. ``api_key`` is the decrypted credential and never printed."""
+
+    id: int
+    name: str
+    kind: str
+    base_url: str
+    region: str
+    priority: int
+    is_sandbox: bool
+    api_key: str = field(repr=False)
+    connect_timeout: float
+    first_byte_timeout: float
+    idle_timeout: float
+    total_timeout: float
+    max_attempts: int
+    breaker_failures: int
+    breaker_failure_rate: float
+    breaker_window: int
+    breaker_min_calls: int
+    breaker_cooldown: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    id: int
+    name: str
+    provider: ProviderRow
+    context_window: int | None
+    max_output_tokens: int | None
+    prices: tuple[PriceRow, ...]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.provider.name}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """A public name and the models behind it, in order, each with its weight."""
+
+    name: str
+    strategy: str
+    targets: tuple[tuple[ModelRow, int], ...]
+    cache_ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRow:
+    id: int
+    name: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    id: int
+    name: str
+    prefix: str
+    digest: str = field(repr=False)
+    team: TeamRow
+    models: tuple[str, ...]
+    expires_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSnapshot:
+    """Everything that can be called and everyone who may call, as of one moment."""
+
+    keys: Mapping[str, KeyRow]  # by prefix; revoked keys and disabled teams are absent
+    routes: Mapping[str, RouteRow]  # by every name that callers may use
+    providers: Mapping[int, ProviderRow]
+    models: Mapping[int, ModelRow]
+
+    def route(self, name: str) -> RouteRow | None:
+        return self.routes.get(name)
+
+
+def may_call(*, name: str, allowed: tuple[str, ...]) -> bool:
+    """Whether one of the patterns (exact, ``*``, or a trailing ``*``) covers ``name``."""
+    return any(
+        pattern == name or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in allowed
+    )
+
+
+def key_may_call(key: KeyRow, name: str) -> bool:
+    """The team must allow the name and, when the key narrows it, the key too."""
+    return may_call(name=name, allowed=key.team.models) and (
+        not key.models or may_call(name=name, allowed=key.models)
+    )
+
+
+__all__ = [
+    "RATES",
+    "CatalogSnapshot",
+    "KeyRow",
+    "ModelRow",
+    "PriceRow",
+    "ProviderRow",
+    "RouteRow",
+    "TeamRow",
+    "key_may_call",
+    "may_call",
+]

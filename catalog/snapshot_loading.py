@@ -1,0 +1,161 @@
+"""Reads the catalog snapshot from PostgreSQL through a given connection (no ORM: the calls door is async)."""
+
+import datetime as dt
+import os
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from catalog import vault
+from catalog.snapshot import (
+    RATES,
+    CatalogSnapshot,
+    KeyRow,
+    ModelRow,
+    PriceRow,
+    ProviderRow,
+    RouteRow,
+    TeamRow,
+)
+
+log = structlog.get_logger(__name__)
+
+PROVIDERS = """SELECT * FROM catalog_provider WHERE enabled ORDER BY priority, name"""
+MODELS = """
+SELECT m.id, m.name, m.provider_id, m.context_window, m.max_output_tokens
+FROM catalog_languagemodel m JOIN catalog_provider p ON p.id = m.provider_id
+WHERE m.enabled AND p.enabled ORDER BY p.priority, p.name, m.name
+"""
+# Calls in flight were admitted moments ago: a price that has just ended may still be theirs.
+PRICES = """
+SELECT * FROM catalog_price WHERE effective_to IS NULL OR effective_to > %(at)s - interval '1 day'
+ORDER BY model_id, id
+"""
+ROUTES = """
+SELECT r.name, r.strategy, r.cache_ttl, t.model_id, t.weight
+FROM catalog_route r JOIN catalog_routetarget t ON t.route_id = r.id
+WHERE r.enabled ORDER BY r.name, t.position
+"""
+KEYS = """
+SELECT k.id, k.name, k.prefix, k.digest, k.models, k.expires_at, t.id AS team_id, t.name AS team_name,
+    t.models AS team_models
+FROM catalog_apikey k JOIN catalog_team t ON t.id = k.team_id
+WHERE k.revoked_at IS NULL AND t.enabled
+"""
+
+
+async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogSnapshot:
+    """The catalog as of the connection's transaction. Raises psycopg errors; changes nothing."""
+    providers = {row["id"]: row for row in await _rows(connection, PROVIDERS)}
+    usable = {id_: provider for id_, row in providers.items() if (provider := _provider(row)) is not None}
+    prices = _prices(await _rows(connection, PRICES, {"at": at}))
+    models = {
+        row["id"]: ModelRow(
+            id=row["id"],
+            name=row["name"],
+            provider=usable[row["provider_id"]],
+            context_window=row["context_window"],
+            max_output_tokens=row["max_output_tokens"],
+            prices=prices.get(row["id"], ()),
+        )
+        for row in await _rows(connection, MODELS)
+        if row["provider_id"] in usable
+    }
+    return CatalogSnapshot(
+        keys={row["prefix"]: _key(row) for row in await _rows(connection, KEYS)},
+        routes=_names(models) | _routes(await _rows(connection, ROUTES), models),
+        providers=usable,
+        models=models,
+    )
+
+
+async def _rows(
+    connection: AsyncConnection[Any], query: str, parameters: dict[str, Any] | None = None
+) -> list[DictRow]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+def _provider(row: DictRow) -> ProviderRow | None:
+    """The provider with its credential in hand; None when it needs one and has none."""
+    credential = _credential(row)
+    if credential is None:
+        return None
+    fields = {name: row[name] for name in ProviderRow.__dataclass_fields__ if name != "api_key"}
+    fields["base_url"] = fields["base_url"].rstrip("/")
+    return ProviderRow(api_key=credential, **fields)
+
+
+def _credential(row: DictRow) -> str | None:
+    if row["api_key_encrypted"]:
+        try:
+            return vault.decrypt(row["api_key_encrypted"])
+        except vault.CredentialUnreadable:
+            log.error("credential_unreadable", provider=row["name"], what_to_do="enter it again in the admin")
+            return None
+    if row["api_key_env"]:
+        return os.environ.get(row["api_key_env"]) or None
+    return "" if row["kind"] == "openai_compatible" else None  # a local server may need none
+
+
+def _prices(rows: list[DictRow]) -> dict[int, tuple[PriceRow, ...]]:
+    by_model: dict[int, list[PriceRow]] = defaultdict(list)
+    for row in rows:
+        by_model[row["model_id"]].append(
+            PriceRow(
+                rates={name: _decimal(row[name]) for name in RATES},
+                **{name: row[name] for name in PriceRow.__dataclass_fields__ if name != "rates"},
+            )
+        )
+    return {model: tuple(prices) for model, prices in by_model.items()}
+
+
+def _decimal(value: Decimal | None) -> Decimal | None:
+    return None if value is None else value.normalize()
+
+
+def _names(models: dict[int, ModelRow]) -> dict[str, RouteRow]:
+    """Every model as ``provider/model``, and by its bare name over all that sell it, in priority order."""
+    sellers: dict[str, list[ModelRow]] = defaultdict(list)
+    names: dict[str, RouteRow] = {}
+    for model in models.values():  # ordered by priority
+        sellers[model.name].append(model)
+        names[model.full_name] = RouteRow(name=model.full_name, strategy="ordered", targets=((model, 1),))
+    for name, selling in sellers.items():
+        names.setdefault(
+            name, RouteRow(name=name, strategy="ordered", targets=tuple((model, 1) for model in selling))
+        )
+    return names
+
+
+def _routes(rows: list[DictRow], models: dict[int, ModelRow]) -> dict[str, RouteRow]:
+    grouped: dict[str, list[DictRow]] = defaultdict(list)
+    for row in rows:
+        if row["model_id"] in models:
+            grouped[row["name"]].append(row)
+    return {
+        name: RouteRow(
+            name=name,
+            strategy=targets[0]["strategy"],
+            targets=tuple((models[row["model_id"]], row["weight"]) for row in targets),
+            cache_ttl=targets[0]["cache_ttl"],
+        )
+        for name, targets in grouped.items()
+    }
+
+
+def _key(row: DictRow) -> KeyRow:
+    return KeyRow(
+        id=row["id"],
+        name=row["name"],
+        prefix=row["prefix"],
+        digest=row["digest"],
+        models=tuple(row["models"]),
+        expires_at=row["expires_at"],
+        team=TeamRow(id=row["team_id"], name=row["team_name"], models=tuple(row["team_models"])),
+    )

@@ -1,0 +1,359 @@
+"""The ledger's rules and its three writers, in the database.
+
+Note [One call, one round trip]: admission and settlement are SQL functions, called once per batch. Row locks
+live only while the function runs, never across a round trip to a worker, so a worker that stalls or dies
+between two statements cannot hold up the others; and an admission costs one round trip instead of four.
+
+Note [Lock order]: every writer locks limit windows in id order, then deletes or inserts holds, then inserts
+cost entries, then daily rows in key order. One order, so no deadlock.
+
+Note [Opening a window]: a window is opened with what the ledger already says for its period. Entries being
+settled at that moment must be seen either by that sum or by the settlement's own update, so settlements take
+an advisory lock shared and the opening takes it exclusively.
+"""
+
+from django.db import migrations
+
+APPEND_ONLY = """
+CREATE FUNCTION metering_ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger only grows: % on metering_costentry is refused; book a correction', TG_OP
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER cost_entry_only_grows BEFORE UPDATE OR DELETE ON metering_costentry
+    FOR EACH ROW EXECUTE FUNCTION metering_ledger_only_grows();
+CREATE TRIGGER cost_entry_never_truncated BEFORE TRUNCATE ON metering_costentry
+    FOR EACH STATEMENT EXECUTE FUNCTION metering_ledger_only_grows();
+"""
+APPEND_ONLY_REVERSE = """
+DROP TRIGGER cost_entry_only_grows ON metering_costentry;
+DROP TRIGGER cost_entry_never_truncated ON metering_costentry;
+DROP FUNCTION metering_ledger_only_grows();
+"""
+
+LIMIT_SCOPE = """
+CREATE FUNCTION metering_limit_scope_is_fixed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.team_id, NEW.unit, NEW.period) IS DISTINCT FROM (OLD.team_id, OLD.unit, OLD.period)
+        OR NEW.api_key_id IS DISTINCT FROM OLD.api_key_id OR NEW.model_id IS DISTINCT FROM OLD.model_id
+    THEN
+        RAISE EXCEPTION 'scope, unit and period of a limit never change: make a new limit'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER limit_scope_is_fixed BEFORE UPDATE ON metering_limit
+    FOR EACH ROW EXECUTE FUNCTION metering_limit_scope_is_fixed();
+"""
+LIMIT_SCOPE_REVERSE = """
+DROP TRIGGER limit_scope_is_fixed ON metering_limit;
+DROP FUNCTION metering_limit_scope_is_fixed();
+"""
+
+NOTIFY = """
+CREATE FUNCTION metering_notify_configuration() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('tallygate_configuration', TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER limit_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON metering_limit
+    FOR EACH STATEMENT EXECUTE FUNCTION metering_notify_configuration();
+"""
+NOTIFY_REVERSE = """
+DROP TRIGGER limit_changed ON metering_limit;
+DROP FUNCTION metering_notify_configuration();
+"""
+
+# Windows are updated in place many times a second: room in the page keeps those updates off the indexes.
+STORAGE = """
+ALTER TABLE metering_limitwindow SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_threshold = 500);
+ALTER TABLE metering_hold SET (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE metering_dailyspend SET (fillfactor = 70);
+"""
+STORAGE_REVERSE = """
+ALTER TABLE metering_limitwindow RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+ALTER TABLE metering_hold RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+ALTER TABLE metering_dailyspend RESET (fillfactor);
+"""
+
+OPEN_WINDOW = """
+CREATE FUNCTION metering_open_window(the_limit bigint, begins timestamptz, ends timestamptz) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT id INTO found_id FROM metering_limitwindow WHERE limit_id = the_limit AND starts_at = begins;
+    IF found_id IS NOT NULL THEN
+        RETURN found_id;
+    END IF;
+    PERFORM pg_advisory_xact_lock(814001);  -- see Note [Opening a window]
+    INSERT INTO metering_limitwindow (limit_id, starts_at, ends_at, held, spent, exposed)
+    SELECT l.id, begins, ends, 0,
+        CASE l.unit WHEN 'usd' THEN coalesce(sum(e.cost), 0)
+            WHEN 'tokens' THEN coalesce(sum(e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h + e.output
+                + e.reasoning + e.audio_input + e.audio_output), 0)
+            ELSE count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') END,
+        CASE l.unit WHEN 'usd' THEN coalesce(sum(e.exposure), 0)
+            WHEN 'tokens' THEN coalesce(sum(e.exposure_tokens), 0)
+            ELSE 0 END
+    FROM metering_limit l
+    LEFT JOIN metering_costentry e ON e.team_id = l.team_id
+        AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
+        AND (l.model_id IS NULL OR l.model_id = e.model_id)
+        AND e.started_at >= begins AND e.started_at < ends
+    WHERE l.id = the_limit
+    GROUP BY l.id, l.unit
+    ON CONFLICT (limit_id, starts_at) DO NOTHING;
+    SELECT id INTO found_id FROM metering_limitwindow WHERE limit_id = the_limit AND starts_at = begins;
+    RETURN found_id;
+END $$;
+"""
+
+ADMIT = """
+-- Decides and writes a batch of holds. One element of ``batch``:
+--   hold: the columns of metering_hold but id, usd, tokens, window_ids, window_amounts
+--   windows: ids of the windows in scope
+--   base_usd, usd_per_output_token: decimals as strings; null when the model has no price in force
+--   input_tokens: upper bound; output_wanted: upper bound; output_least: the fewest that the caller accepts
+--   calls: 1 for the first attempt of a request, else 0
+-- Returns a row each: verdict (admitted | refused | stale), granted output tokens, the limit that refused,
+-- what it has left and when its window ends. ``stale``: a window or limit is gone, look again.
+CREATE FUNCTION metering_admit(batch jsonb)
+RETURNS TABLE (ordinal int, verdict text, granted bigint, held_usd numeric, limit_id bigint, reason text,
+    room numeric, resets_at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+    item jsonb;
+    wanted_windows bigint[];
+    base numeric;
+    rate numeric;
+    least bigint;
+    input_bound bigint;
+    w record;
+    seen int;
+    h metering_hold;
+BEGIN
+    PERFORM 1 FROM metering_limitwindow lw
+    WHERE lw.id IN (SELECT jsonb_array_elements_text(b->'windows')::bigint FROM jsonb_array_elements(batch) b)
+    ORDER BY lw.id FOR UPDATE;  -- see Note [Lock order]
+
+    ordinal := -1;
+    FOR item IN SELECT * FROM jsonb_array_elements(batch) LOOP
+        ordinal := ordinal + 1;
+        verdict := 'admitted'; limit_id := NULL; reason := NULL; room := NULL; resets_at := NULL;
+        SELECT coalesce(array_agg(x::bigint), '{}') INTO wanted_windows
+            FROM jsonb_array_elements_text(item->'windows') x;
+        base := (item->>'base_usd')::numeric;
+        rate := (item->>'usd_per_output_token')::numeric;
+        granted := (item->>'output_wanted')::bigint;
+        least := (item->>'output_least')::bigint;
+        input_bound := (item->>'input_tokens')::bigint;
+        seen := 0;
+
+        FOR w IN
+            SELECT l.id, l.unit, l.mode, l.enabled, lw.ends_at, l.amount - lw.spent - lw.held - lw.exposed AS room
+            FROM metering_limitwindow lw JOIN metering_limit l ON l.id = lw.limit_id
+            WHERE lw.id = ANY (wanted_windows) ORDER BY lw.id
+        LOOP
+            seen := seen + 1;
+            CONTINUE WHEN w.mode <> 'hard' OR NOT w.enabled;
+            IF w.unit = 'usd' AND base IS NULL THEN
+                verdict := 'refused'; reason := 'unpriced';
+            ELSIF w.unit = 'usd' AND rate > 0 THEN
+                granted := least(granted, floor((w.room - base) / rate)::bigint);
+            ELSIF w.unit = 'usd' AND w.room < base THEN
+                verdict := 'refused'; reason := 'usd';
+            ELSIF w.unit = 'tokens' THEN
+                granted := least(granted, (w.room - input_bound)::bigint);
+            ELSIF w.unit = 'requests' AND w.room < (item->>'calls')::int THEN
+                verdict := 'refused'; reason := 'requests';
+            END IF;
+            IF verdict = 'admitted' AND granted < least THEN
+                verdict := 'refused'; reason := w.unit;
+            END IF;
+            IF verdict = 'refused' THEN
+                limit_id := w.id; room := w.room; resets_at := w.ends_at; granted := NULL;
+                EXIT;
+            END IF;
+        END LOOP;
+
+        IF verdict = 'admitted' AND seen <> cardinality(wanted_windows) THEN
+            verdict := 'stale'; granted := NULL;
+        END IF;
+        IF verdict <> 'admitted' THEN
+            held_usd := NULL;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+
+        h := jsonb_populate_record(NULL::metering_hold, item->'hold');
+        h.usd := base + coalesce(granted * rate, 0);
+        h.tokens := input_bound + granted;
+        held_usd := h.usd;
+        SELECT coalesce(array_agg(lw.id ORDER BY lw.id), '{}'), coalesce(array_agg(
+            CASE l.unit WHEN 'usd' THEN coalesce(h.usd, 0) WHEN 'tokens' THEN h.tokens
+                ELSE (item->>'calls')::numeric END ORDER BY lw.id), '{}')
+        INTO h.window_ids, h.window_amounts
+        FROM metering_limitwindow lw JOIN metering_limit l ON l.id = lw.limit_id
+        WHERE lw.id = ANY (wanted_windows);
+        INSERT INTO metering_hold (request_id, attempt, team_id, api_key_id, model_id, route, price_id, usd, tokens,
+            window_ids, window_amounts, streamed, client_request_id, tags, worker, started_at, expires_at)
+        VALUES (h.request_id, h.attempt, h.team_id, h.api_key_id, h.model_id, h.route, h.price_id, h.usd, h.tokens,
+            h.window_ids, h.window_amounts, h.streamed, h.client_request_id, h.tags, h.worker, h.started_at,
+            h.expires_at);
+        UPDATE metering_limitwindow lw SET held = lw.held + x.amount
+        FROM unnest(h.window_ids, h.window_amounts) AS x(id, amount) WHERE lw.id = x.id;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+"""
+
+SETTLE = """
+-- Books a batch: releases its holds, writes the cost entries, adds to windows and daily rows. An element has the
+-- columns of metering_costentry (but id and booked_at); kind 'release' frees a hold whose call never left.
+-- Safe to repeat: an entry that is booked already is left alone ('duplicate'). An answer that arrives after the
+-- sweeper booked its hold as lost becomes a correction of that entry ('late').
+CREATE FUNCTION metering_settle(batch jsonb) RETURNS TABLE (ordinal int, state text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(814001);  -- see Note [Opening a window]
+    PERFORM 1 FROM metering_limitwindow lw WHERE lw.id IN (
+        SELECT unnest(h.window_ids) FROM jsonb_populate_recordset(NULL::metering_costentry, batch) e
+        JOIN metering_hold h ON h.request_id = e.request_id AND h.attempt = e.attempt
+        UNION
+        SELECT w.id FROM jsonb_populate_recordset(NULL::metering_costentry, batch) e
+        JOIN metering_limit l ON l.team_id = e.team_id
+            AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
+            AND (l.model_id IS NULL OR l.model_id = e.model_id)
+        JOIN metering_limitwindow w ON w.limit_id = l.id
+            AND w.starts_at <= e.started_at AND e.started_at < w.ends_at)
+    ORDER BY lw.id FOR UPDATE;  -- see Note [Lock order]
+
+    RETURN QUERY
+    WITH given AS MATERIALIZED (
+        SELECT (n - 1)::int AS pos, e.*
+        FROM jsonb_array_elements(batch) WITH ORDINALITY AS b(item, n),
+            jsonb_populate_record(NULL::metering_costentry, item) AS e
+    ), freed AS (
+        DELETE FROM metering_hold h USING given g
+        WHERE h.request_id = g.request_id AND h.attempt = g.attempt
+        RETURNING h.window_ids, h.window_amounts
+    ), judged AS MATERIALIZED (
+        SELECT g.*, b.id AS booked_id, b.exposure AS booked_exposure, b.exposure_tokens AS booked_tokens,
+            CASE
+                WHEN g.kind IN ('release', 'correction') THEN g.kind
+                WHEN b.id IS NULL THEN 'booked'
+                WHEN b.cost_reason = 'lost' AND g.cost_reason <> 'lost' AND NOT EXISTS (
+                    SELECT 1 FROM metering_costentry c WHERE c.corrects_id = b.id) THEN 'late'
+                ELSE 'duplicate'
+            END AS verdict
+        FROM given g
+        LEFT JOIN metering_costentry b ON b.request_id = g.request_id AND b.attempt = g.attempt
+            AND b.kind <> 'correction'
+    ), accepted AS MATERIALIZED (
+        SELECT j.*, j.verdict IN ('late', 'correction') AS corrects_one,
+            CASE WHEN j.verdict = 'late' THEN j.booked_id ELSE j.corrects_id END AS target_id,
+            CASE WHEN j.verdict = 'late' THEN coalesce(j.exposure, 0) - coalesce(j.booked_exposure, 0)
+                ELSE j.exposure END AS exposure_delta,
+            CASE WHEN j.verdict = 'late' THEN coalesce(j.exposure_tokens, 0) - coalesce(j.booked_tokens, 0)
+                ELSE j.exposure_tokens END AS tokens_delta
+        FROM judged j WHERE j.verdict IN ('booked', 'late', 'correction')
+    ), written AS (
+        INSERT INTO metering_costentry (request_id, attempt, kind, corrects_id, team_id, api_key_id, model_id, route,
+            price_id, variant, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input,
+            audio_output, requests, usage_source, raw_usage, flags, cost, cost_reason, exposure, exposure_tokens,
+            held, overrun, outcome, status, error_class, error_message, finish_reason, streamed, served_model,
+            upstream_id, client_request_id, tags, note, started_at, day, first_byte_ms, latency_ms)
+        SELECT a.request_id, a.attempt, CASE WHEN a.corrects_one THEN 'correction' ELSE a.kind END, a.target_id,
+            a.team_id, a.api_key_id, a.model_id, a.route, a.price_id, a.variant, a.input, a.cache_read,
+            a.cache_write_5m, a.cache_write_1h, a.output, a.reasoning, a.audio_input, a.audio_output, a.requests,
+            a.usage_source, a.raw_usage, coalesce(a.flags, '{}'), a.cost, a.cost_reason, a.exposure_delta,
+            a.tokens_delta, a.held, coalesce(a.overrun, false), a.outcome, a.status, coalesce(a.error_class, ''),
+            coalesce(a.error_message, ''), coalesce(a.finish_reason, ''), coalesce(a.streamed, false),
+            coalesce(a.served_model, ''), coalesce(a.upstream_id, ''), coalesce(a.client_request_id, ''),
+            coalesce(a.tags, '{}'::jsonb),
+            CASE WHEN a.verdict = 'late' THEN 'settled after the sweep' ELSE coalesce(a.note, '') END,
+            a.started_at, a.day, a.first_byte_ms, a.latency_ms
+        FROM accepted a ORDER BY a.pos
+        RETURNING id
+    ), booked AS MATERIALIZED (
+        SELECT a.*,
+            a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h + a.output + a.reasoning
+                + a.audio_input + a.audio_output AS tokens,
+            CASE WHEN a.attempt = 1 AND NOT a.corrects_one THEN 1 ELSE 0 END AS calls,
+            CASE WHEN NOT a.corrects_one THEN (a.cost IS NULL)::int
+                WHEN a.cost IS NOT NULL AND t.cost IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM metering_costentry c WHERE c.corrects_id = t.id AND c.cost IS NOT NULL) THEN -1
+                ELSE 0 END AS unknown_costs
+        FROM accepted a LEFT JOIN metering_costentry t ON t.id = a.target_id
+    ), moved AS (
+        SELECT x.id, -x.amount AS held, 0::numeric AS spent, 0::numeric AS exposed
+        FROM freed f, unnest(f.window_ids, f.window_amounts) AS x(id, amount)
+        UNION ALL
+        SELECT w.id, 0,
+            CASE l.unit WHEN 'usd' THEN coalesce(b.cost, 0) WHEN 'tokens' THEN coalesce(b.tokens, 0)
+                ELSE b.calls END,
+            CASE l.unit WHEN 'usd' THEN coalesce(b.exposure_delta, 0)
+                WHEN 'tokens' THEN coalesce(b.tokens_delta, 0) ELSE 0 END
+        FROM booked b
+        JOIN metering_limit l ON l.team_id = b.team_id
+            AND (l.api_key_id IS NULL OR l.api_key_id = b.api_key_id)
+            AND (l.model_id IS NULL OR l.model_id = b.model_id)
+        JOIN metering_limitwindow w ON w.limit_id = l.id
+            AND w.starts_at <= b.started_at AND b.started_at < w.ends_at
+    ), counted AS (
+        UPDATE metering_limitwindow w
+        SET held = w.held + m.held, spent = w.spent + m.spent, exposed = w.exposed + m.exposed
+        FROM (SELECT moved.id, sum(moved.held) AS held, sum(moved.spent) AS spent, sum(moved.exposed) AS exposed
+            FROM moved GROUP BY moved.id) m
+        WHERE w.id = m.id
+    ), daily AS (
+        INSERT INTO metering_dailyspend AS d (day, team_id, api_key_id, model_id, route, calls, attempts, failed,
+            unpriced, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning,
+            audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
+        SELECT b.day, b.team_id, b.api_key_id, b.model_id, b.route, sum(b.calls),
+            count(*) FILTER (WHERE b.kind = 'attempt' AND NOT b.corrects_one),
+            count(*) FILTER (WHERE b.outcome IN ('error', 'cut', 'lost') AND NOT b.corrects_one),
+            sum(b.unknown_costs), count(*) FILTER (WHERE b.usage_source = 'estimated' AND NOT b.corrects_one),
+            count(*) FILTER (WHERE b.overrun),
+            coalesce(sum(b.input), 0), coalesce(sum(b.cache_read), 0), coalesce(sum(b.cache_write_5m), 0),
+            coalesce(sum(b.cache_write_1h), 0), coalesce(sum(b.output), 0), coalesce(sum(b.reasoning), 0),
+            coalesce(sum(b.audio_input), 0), coalesce(sum(b.audio_output), 0), coalesce(sum(b.requests), 0),
+            coalesce(sum(b.cost), 0), coalesce(sum(b.exposure_delta), 0), coalesce(sum(b.latency_ms), 0),
+            count(b.latency_ms)
+        FROM booked b
+        GROUP BY b.day, b.team_id, b.api_key_id, b.model_id, b.route
+        ORDER BY b.day, b.team_id, b.api_key_id, b.model_id, b.route  -- see Note [Lock order]
+        ON CONFLICT ON CONSTRAINT daily_spend_once_per_group DO UPDATE SET
+            calls = d.calls + excluded.calls, attempts = d.attempts + excluded.attempts,
+            failed = d.failed + excluded.failed, unpriced = d.unpriced + excluded.unpriced,
+            estimated = d.estimated + excluded.estimated, overruns = d.overruns + excluded.overruns,
+            input = d.input + excluded.input, cache_read = d.cache_read + excluded.cache_read,
+            cache_write_5m = d.cache_write_5m + excluded.cache_write_5m,
+            cache_write_1h = d.cache_write_1h + excluded.cache_write_1h,
+            output = d.output + excluded.output, reasoning = d.reasoning + excluded.reasoning,
+            audio_input = d.audio_input + excluded.audio_input,
+            audio_output = d.audio_output + excluded.audio_output,
+            requests = d.requests + excluded.requests, cost = d.cost + excluded.cost,
+            exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
+            answered = d.answered + excluded.answered
+    )
+    SELECT j.pos, CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released' ELSE j.verdict END
+    FROM judged j ORDER BY j.pos;
+END $$;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("metering", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(APPEND_ONLY, APPEND_ONLY_REVERSE),
+        migrations.RunSQL(LIMIT_SCOPE, LIMIT_SCOPE_REVERSE),
+        migrations.RunSQL(NOTIFY, NOTIFY_REVERSE),
+        migrations.RunSQL(STORAGE, STORAGE_REVERSE),
+        migrations.RunSQL(OPEN_WINDOW, "DROP FUNCTION metering_open_window(bigint, timestamptz, timestamptz)"),
+        migrations.RunSQL(ADMIT, "DROP FUNCTION metering_admit(jsonb)"),
+        migrations.RunSQL(SETTLE, "DROP FUNCTION metering_settle(jsonb)"),
+    ]

@@ -1,0 +1,114 @@
+"""Plain rows to a Plotly figure. Pure: no models, no queries, no request.
+
+Money stays a decimal string all the way into the page; plotly.js reads strings as numbers only to draw them.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from plotly import graph_objects as go
+
+from metering.spend import money
+from metering.spend.queries import OTHER, Report, SeriesPoint
+
+# Okabe and Ito's palette (safe for colour-blind readers, legible on light and dark), then grey for the rest.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7570b3", "#8c564b")
+OTHER_COLOUR = "#8a8f98"
+
+
+def spend_by_day(report: Report) -> dict[str, Any]:
+    """Stacked bars, one colour for each group shown; the page's script adds the colours of the theme."""
+    figure = go.Figure(layout={"template": "none"})
+    for index, row in enumerate(report.shown):
+        figure.add_trace(_bars(row.label, COLOURS[index % len(COLOURS)], _of_series(report.bars, index)))
+    rest = _of_series(report.bars, -1)
+    if rest:
+        figure.add_trace(_bars(OTHER, OTHER_COLOUR, rest))
+    half_a_day = dt.timedelta(hours=12)
+    midnight = dt.time()
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.25,
+        margin={"l": 60, "r": 12, "t": 8, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hovermode="closest",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.18, "x": 0, "traceorder": "normal"},
+        xaxis={
+            "type": "date",
+            "range": [
+                (dt.datetime.combine(report.filters.start, midnight) - half_a_day).isoformat(),
+                (dt.datetime.combine(report.filters.end, midnight) + half_a_day).isoformat(),
+            ],
+            "tickformat": "%-d %b",
+            "hoverformat": "%Y-%m-%d",
+        },
+        yaxis={"type": "linear", "tickprefix": "$", "rangemode": "tozero", "exponentformat": "none"},
+    )
+    drawn: dict[str, Any] = figure.to_plotly_json()
+    return drawn
+
+
+def summary(report: Report) -> str:
+    """The chart in one sentence, for people who do not see it."""
+    by_day: dict[dt.date, Decimal] = {}
+    for point in report.bars:
+        by_day[point.day] = by_day.get(point.day, Decimal(0)) + point.cost
+    if not by_day:
+        return "No spend in this period."
+    dearest = max(by_day, key=lambda day: by_day[day])
+    return (
+        f"Cost by day and {report.dimension.title.lower()} from {report.filters.start} to {report.filters.end}: "
+        f"{money.total_usd(report.total.cost)} in all on {len(by_day)} days with calls; "
+        f"most on {dearest}, {money.total_usd(by_day[dearest])}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DayTable:
+    """The chart's numbers as a table: a row for each day with calls, a cell for each series."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[dt.date, tuple[Decimal | None, ...], Decimal], ...]
+
+
+def day_table(report: Report) -> DayTable:
+    """What the bars show, for people who read numbers; None where a group had no calls."""
+    series = [*range(len(report.shown)), *([-1] if any(p.series == -1 for p in report.bars) else [])]
+    days = sorted({point.day for point in report.bars}, reverse=True)
+    costs = {(point.day, point.series): point.cost for point in report.bars}
+    rows = []
+    for day in days:
+        cells = tuple(costs.get((day, index)) for index in series)
+        rows.append((day, cells, sum((cost for cost in cells if cost is not None), Decimal(0))))
+    names = tuple(OTHER if index == -1 else report.shown[index].label for index in series)
+    return DayTable(names=names, rows=tuple(rows))
+
+
+def _of_series(points: Sequence[SeriesPoint], series: int) -> list[SeriesPoint]:
+    return [point for point in points if point.series == series]
+
+
+def _bars(name: str, colour: str, points: Sequence[SeriesPoint]) -> go.Bar:
+    return go.Bar(
+        name=_plain(name),
+        x=[point.day.isoformat() for point in points],
+        y=[money.exact(point.cost) for point in points],
+        customdata=[_said(point) for point in points],
+        marker={"color": colour},
+        hovertemplate="%{fullData.name}<br>%{x}<br>%{customdata}<extra></extra>",
+    )
+
+
+def _said(point: SeriesPoint) -> str:
+    shown = money.exact_usd(point.cost)
+    return f"{shown} + {point.unpriced} of unknown cost" if point.unpriced > 0 else shown
+
+
+def _plain(name: str) -> str:
+    """Names are text: plotly.js would read a few HTML tags in them."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

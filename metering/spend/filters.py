@@ -1,0 +1,160 @@
+"""What the URL asks for. One frozen value; it also writes the URLs that lead on from a page."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+DEFAULT_PERIOD = "month"
+PERIODS = {
+    "today": "Today",
+    "7d": "7 days",
+    "month": "Month to date",
+    "last-month": "Last month",
+}
+GROUPINGS = ("team", "model", "provider", "key", "route", "cost_center")
+USAGE = ("reported", "drained", "estimated", "unknown")
+OUTCOMES = ("ok", "failed", "error", "cut", "client_closed", "lost")
+COSTS = ("known", "unknown")
+KINDS = ("attempt", "cache_hit", "correction")
+LONGEST = 200  # characters of any value; names and ids are shorter
+
+
+class BadFilter(ValueError):
+    """The URL asks for something that cannot be; the message says what, in words for the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Days are both inclusive and in the business time zone. Empty text means: not filtered."""
+
+    start: dt.date
+    end: dt.date
+    period: str = ""  # the preset that gave the days, or empty for explicit ones
+    by: str = "team"
+    team: str = ""
+    provider: str = ""
+    model: str = ""
+    key: str = ""
+    route: str = ""
+    cost_center: str = ""
+
+    def query(self, **changes: object) -> str:
+        """The query string of this page with ``changes``; a preset stays a preset, so bookmarks move on."""
+        changed = replace(self, **changes)  # type: ignore[arg-type]
+        pairs: list[tuple[str, str]] = []
+        if changed.period:
+            pairs.append(("period", changed.period))
+        else:
+            pairs += [("from", changed.start.isoformat()), ("to", changed.end.isoformat())]
+        pairs.append(("by", changed.by))
+        pairs += [(name, getattr(changed, name)) for name in GROUPINGS if getattr(changed, name)]
+        return urlencode(pairs)
+
+    def entries_query(self, **extra: str) -> str:
+        """The query string of the ledger's entries behind a number: always with explicit days."""
+        pairs = [("from", self.start.isoformat()), ("to", self.end.isoformat())]
+        given = {name: getattr(self, name) for name in GROUPINGS} | extra
+        return urlencode(pairs + [(name, value) for name, value in given.items() if value])
+
+    @property
+    def narrowed(self) -> bool:
+        return any(getattr(self, name) for name in GROUPINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilters:
+    """Which ledger entries to list: those of ``spend``, narrowed further."""
+
+    spend: Filters
+    search: str = ""  # a request id, a caller's request id, or a vendor's id
+    usage: str = ""
+    outcome: str = ""
+    cost: str = ""
+    kind: str = ""
+    before: int | None = None  # entries booked before this one (paging)
+
+    def query(self, *, before: int | None = None) -> str:
+        extra = {
+            "q": self.search,
+            "usage": self.usage,
+            "outcome": self.outcome,
+            "cost": self.cost,
+            "kind": self.kind,
+            "before": "" if before is None else str(before),
+        }
+        return self.spend.entries_query(**extra)
+
+    @property
+    def in_rollup(self) -> bool:
+        """Whether the daily rollup can say what these entries add up to."""
+        return not (self.search or self.usage or self.outcome or self.cost or self.kind)
+
+
+def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
+    """First and last day of a preset."""
+    first = today.replace(day=1)
+    if period == "today":
+        return today, today
+    if period == "7d":
+        return today - dt.timedelta(days=6), today
+    if period == "last-month":
+        last = first - dt.timedelta(days=1)
+        return last.replace(day=1), last
+    return first, today
+
+
+def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
+    """The filters of a report. Raises BadFilter."""
+    texts = {name: _text(query, name) for name in GROUPINGS}
+    by = _one_of(query, "by", GROUPINGS) or "team"
+    start, end = _day(query, "from"), _day(query, "to")
+    if start is None and end is None:
+        period = _one_of(query, "period", tuple(PERIODS)) or DEFAULT_PERIOD
+        start, end = days_of(period, today=today)
+        return Filters(start=start, end=end, period=period, by=by, **texts)
+    end = end or max(today, start or today)
+    start = start or end.replace(day=1)
+    if start > end:
+        raise BadFilter(f"the period ends ({end}) before it begins ({start})")
+    return Filters(start=start, end=end, by=by, **texts)
+
+
+def entry_filters(query: Mapping[str, str], *, today: dt.date) -> EntryFilters:
+    """The filters of a list of entries. Raises BadFilter."""
+    before = _text(query, "before")
+    if before and not (before.isascii() and before.isdigit() and len(before) < 19):
+        raise BadFilter("before must be the number of an entry")
+    return EntryFilters(
+        spend=spend_filters(query, today=today),
+        search=_text(query, "q"),
+        usage=_one_of(query, "usage", USAGE),
+        outcome=_one_of(query, "outcome", OUTCOMES),
+        cost=_one_of(query, "cost", COSTS),
+        kind=_one_of(query, "kind", KINDS),
+        before=int(before) if before else None,
+    )
+
+
+def _text(query: Mapping[str, str], name: str) -> str:
+    value = query.get(name, "").strip()
+    if len(value) > LONGEST or "\x00" in value:
+        raise BadFilter(f"{name} is not a name")
+    return value
+
+
+def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = _text(query, name)
+    if value and value not in allowed:
+        raise BadFilter(f"{name} must be one of {', '.join(allowed)}")
+    return value
+
+
+def _day(query: Mapping[str, str], name: str) -> dt.date | None:
+    value = _text(query, name)
+    if not value:
+        return None
+    try:
+        return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError as error:
+        raise BadFilter(f"{name} must be a day such as 2026-11-30") from error

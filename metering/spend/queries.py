@@ -1,0 +1,312 @@
+"""The reads of the finance pages, as plain rows. Totals come from the rollup alone, never from the ledger."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any, Self
+
+from django.db.models import Case, Q, QuerySet, Sum, Value, When
+
+from catalog.models import Team
+from catalog.visibility import Visibility
+from metering.models import DailySpend
+from metering.spend.filters import Filters
+
+SHOWN_SERIES = 8  # bars of a chart; the rest are added up as one more
+OTHER = "Other"
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A way to group. ``value`` goes into URLs, ``label`` on pages; both are made from ``fields``' values."""
+
+    name: str
+    title: str
+    fields: tuple[str, ...]
+    value_format: str = "{0}"
+    label_format: str = "{0}"
+
+    def value(self, parts: Sequence[object]) -> str:
+        return self.value_format.format(*parts)
+
+    def label(self, parts: Sequence[object]) -> str:
+        return self.label_format.format(*parts) or "(none)"
+
+
+DIMENSIONS = {
+    dimension.name: dimension
+    for dimension in (
+        Dimension("day", "Day", ("day",)),
+        Dimension("team", "Team", ("team__name",)),
+        Dimension(
+            "model",
+            "Model",
+            ("model__provider__name", "model__name"),
+            value_format="{0}/{1}",
+            label_format="{0}/{1}",
+        ),
+        Dimension("provider", "Provider", ("model__provider__name",)),
+        Dimension(
+            "key",
+            "Key",
+            ("api_key__prefix", "team__name", "api_key__name"),
+            label_format="{1}/{2} ({0}…)",
+        ),
+        Dimension("route", "Route", ("route",)),
+        Dimension("cost_center", "Cost center", ("team__cost_center",)),
+    )
+}
+# A fallback answers on another model than the call began on: what a call cost is known per team, key and
+# route, while a model or provider has a cost per attempt.
+PER_ATTEMPT = {"model", "provider"}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of the rollup. ``cost`` leaves out ``unpriced`` entries; they may have cost ``exposure`` at most."""
+
+    calls: int = 0
+    attempts: int = 0
+    failed: int = 0
+    unpriced: int = 0
+    estimated: int = 0
+    overruns: int = 0
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+    requests: int = 0
+    cost: Decimal = ZERO
+    exposure: Decimal = ZERO
+    latency_ms: int = 0
+    answered: int = 0
+
+    def __add__(self, other: Self) -> "Totals":
+        return Totals(**{name: getattr(self, name) + getattr(other, name) for name in SUMS})
+
+    @property
+    def cache_write(self) -> int:
+        return self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def total_input(self) -> int:
+        return self.input + self.cache_read + self.cache_write + self.audio_input
+
+    @property
+    def total_output(self) -> int:
+        return self.output + self.reasoning + self.audio_output
+
+    @property
+    def tokens(self) -> int:
+        return self.total_input + self.total_output
+
+    @property
+    def reasoning_share(self) -> Decimal | None:
+        """Of the output tokens; None when there were none."""
+        return Decimal(self.reasoning) / self.total_output if self.total_output else None
+
+    @property
+    def known_cost(self) -> Decimal | None:
+        """None when nothing of it is known: entries of unknown cost alone are not free."""
+        return None if self.unpriced > 0 and self.cost == 0 else self.cost
+
+    @property
+    def cost_per_call(self) -> Decimal | None:
+        return self.cost / self.calls if self.calls and self.known_cost is not None else None
+
+    @property
+    def cost_per_attempt(self) -> Decimal | None:
+        return self.cost / self.attempts if self.attempts and self.known_cost is not None else None
+
+    @property
+    def average_latency_ms(self) -> int | None:
+        return round(Decimal(self.latency_ms) / self.answered) if self.answered else None
+
+
+SUMS = tuple(field.name for field in fields(Totals))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The totals of one group; ``values`` and ``labels`` follow the dimensions asked for."""
+
+    values: tuple[str, ...]
+    labels: tuple[str, ...]
+    totals: Totals
+
+    @property
+    def value(self) -> str:
+        return self.values[0]
+
+    @property
+    def label(self) -> str:
+        return self.labels[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoint:
+    """One bar: the cost of one group on one day. ``series`` counts from 0; -1 is all the rest."""
+
+    day: Any  # datetime.date
+    series: int
+    cost: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the filters on the page offer."""
+
+    teams: tuple[str, ...]
+    providers: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+class SpendRows(QuerySet[DailySpend]):
+    """The rollup, filtered and added up."""
+
+    def seen_by(self, visibility: Visibility) -> Self:
+        return visibility.restrict(self)  # type: ignore[return-value]
+
+    def matching(self, filters: Filters) -> Self:
+        return self.filter(day__gte=filters.start, day__lte=filters.end).filter(narrowing(filters))
+
+    def added_up_by(self, *dimensions: Dimension) -> tuple[GroupRow, ...]:
+        """A row for each group, the dearest first."""
+        names = [name for dimension in dimensions for name in dimension.fields]
+        sums = {f"sum_{name}": Sum(name) for name in SUMS}
+        found = self.order_by().values(*names).annotate(**sums)
+        rows = [_group_row(dimensions, row) for row in found]
+        return tuple(sorted(rows, key=lambda row: (-row.totals.cost, row.labels)))
+
+    def bars(self, dimension: Dimension, shown: Sequence[GroupRow]) -> tuple[SeriesPoint, ...]:
+        """The cost of each day, apart for the groups ``shown``, together for the rest."""
+        whens = [
+            When(_equals(dimension, row.value, row.values), then=Value(index))
+            for index, row in enumerate(shown)
+        ]
+        series = Case(*whens, default=Value(-1)) if whens else Value(-1)
+        found = (
+            self.order_by()
+            .annotate(series=series)
+            .values("day", "series")
+            .annotate(sum_cost=Sum("cost"), sum_unpriced=Sum("unpriced"))
+            .order_by("day", "series")
+        )
+        return tuple(
+            SeriesPoint(row["day"], row["series"], row["sum_cost"], row["sum_unpriced"]) for row in found
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a spend page shows for one set of filters."""
+
+    filters: Filters
+    dimension: Dimension
+    rows: tuple[GroupRow, ...]
+    total: Totals
+    shown: tuple[GroupRow, ...]  # the groups with a colour of their own in the chart
+    bars: tuple[SeriesPoint, ...]
+
+    @property
+    def per_attempt(self) -> bool:
+        return self.dimension.name in PER_ATTEMPT
+
+    @property
+    def empty(self) -> bool:
+        return not self.rows
+
+
+def spend_rows() -> SpendRows:
+    return SpendRows(model=DailySpend)
+
+
+def report(*, filters: Filters, visibility: Visibility) -> Report:
+    """The page's rows, their sum, and the chart's bars. Two queries."""
+    dimension = DIMENSIONS[filters.by]
+    rows = spend_rows().seen_by(visibility).matching(filters)
+    groups = rows.added_up_by(dimension)
+    shown = groups if len(groups) <= SHOWN_SERIES + 1 else groups[:SHOWN_SERIES]
+    return Report(
+        filters=filters,
+        dimension=dimension,
+        rows=groups,
+        total=added_up(groups),
+        shown=shown,
+        bars=rows.bars(dimension, shown) if groups else (),
+    )
+
+
+def total(*, filters: Filters, visibility: Visibility) -> Totals:
+    """What the filtered entries add up to. One query."""
+    sums = {f"sum_{name}": Sum(name) for name in SUMS}
+    found = spend_rows().seen_by(visibility).matching(filters).aggregate(**sums)
+    return Totals(
+        **{name: found[f"sum_{name}"] or 0 for name in SUMS if name not in ("cost", "exposure")}
+    ).__add__(Totals(cost=found["sum_cost"] or ZERO, exposure=found["sum_exposure"] or ZERO))
+
+
+def added_up(rows: Iterable[GroupRow]) -> Totals:
+    return sum((row.totals for row in rows), start=Totals())
+
+
+def choices(*, filters: Filters, visibility: Visibility) -> Choices:
+    """Teams that may be seen; providers and models that had calls in the period. Two queries."""
+    teams = tuple(visibility.teams().values_list("name", flat=True))
+    period = spend_rows().seen_by(visibility).filter(day__gte=filters.start, day__lte=filters.end)
+    names = period.order_by().values_list("model__provider__name", "model__name").distinct()
+    pairs = sorted(names)
+    providers = {provider for provider, _ in pairs} | ({filters.provider} - {""})
+    models = {f"{provider}/{model}" for provider, model in pairs} | ({filters.model} - {""})
+    return Choices(teams=teams, providers=tuple(sorted(providers)), models=tuple(sorted(models)))
+
+
+def team_is_visible(*, name: str, visibility: Visibility) -> bool:
+    """Unknown and hidden teams are the same to the caller."""
+    return visibility.teams().filter(name=name).exists()
+
+
+def key_is_visible(*, prefix: str, visibility: Visibility) -> bool:
+    teams = Team.objects.filter(api_keys__prefix=prefix)
+    return visibility.restrict(teams, "pk").exists()
+
+
+def narrowing(filters: Filters) -> Q:
+    """The filters but the days, for the rollup and the ledger alike (both have the same foreign keys)."""
+    wanted = Q()
+    if filters.team:
+        wanted &= Q(team__name=filters.team)
+    if filters.provider:
+        wanted &= Q(model__provider__name=filters.provider)
+    if filters.model:
+        provider, _, name = filters.model.partition("/")
+        wanted &= Q(model__provider__name=provider, model__name=name)
+    if filters.key:
+        wanted &= Q(api_key__prefix=filters.key)
+    if filters.route:
+        wanted &= Q(route=filters.route)
+    if filters.cost_center:
+        wanted &= Q(team__cost_center=filters.cost_center)
+    return wanted
+
+
+def _equals(dimension: Dimension, value: str, values: Sequence[str]) -> Q:
+    if dimension.name == "model":
+        provider, _, name = value.partition("/")
+        return Q(model__provider__name=provider, model__name=name)
+    return Q(**{dimension.fields[0]: values[0]})
+
+
+def _group_row(dimensions: Sequence[Dimension], row: dict[str, Any]) -> GroupRow:
+    parts = [[row[name] for name in dimension.fields] for dimension in dimensions]
+    return GroupRow(
+        values=tuple(d.value(part) for d, part in zip(dimensions, parts, strict=True)),
+        labels=tuple(d.label(part) for d, part in zip(dimensions, parts, strict=True)),
+        totals=Totals(**{name: row[f"sum_{name}"] for name in SUMS}),
+    )

@@ -1,0 +1,142 @@
+"""Proves the books: rollup == ledger, held == open holds, spent and exposed == entries (invariant 7).
+
+All three are read in one repeatable-read transaction, so a busy gateway verifies as well as a quiet one.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+
+from metering.usage import BUCKETS
+
+GROUP = ("day", "team_id", "api_key_id", "model_id", "route")
+SUMS = (
+    "calls",
+    "attempts",
+    "failed",
+    "unpriced",
+    "estimated",
+    "overruns",
+    *BUCKETS,
+    "cost",
+    "exposure",
+    "latency_ms",
+    "answered",
+)
+
+
+class Difference(NamedTuple):
+    """One number that is kept twice and does not agree."""
+
+    what: str
+    where: str
+    kept: Any
+    ledger: Any
+
+
+_TOKEN_SUMS = ", ".join(f"coalesce(sum(e.{bucket}), 0) AS {bucket}" for bucket in BUCKETS)
+LEDGER_BY_GROUP = f"""
+SELECT {", ".join("e." + column for column in GROUP)},
+    count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') AS calls,
+    count(*) FILTER (WHERE e.kind = 'attempt') AS attempts,
+    count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction') AS failed,
+    count(*) FILTER (WHERE e.cost IS NULL AND e.kind <> 'correction')
+        - count(*) FILTER (WHERE e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NULL
+            AND NOT EXISTS (SELECT 1 FROM metering_costentry c
+                WHERE c.corrects_id = t.id AND c.cost IS NOT NULL AND c.id < e.id)) AS unpriced,
+    count(*) FILTER (WHERE e.usage_source = 'estimated' AND e.kind <> 'correction') AS estimated,
+    count(*) FILTER (WHERE e.overrun) AS overruns, {_TOKEN_SUMS},
+    coalesce(sum(e.cost), 0) AS cost, coalesce(sum(e.exposure), 0) AS exposure,
+    coalesce(sum(e.latency_ms), 0) AS latency_ms, count(e.latency_ms) AS answered
+FROM metering_costentry e LEFT JOIN metering_costentry t ON t.id = e.corrects_id
+GROUP BY {", ".join("e." + column for column in GROUP)}
+"""  # noqa: S608 - column names are ours
+ROLLUP = f"""
+SELECT {", ".join(f"coalesce(d.{c}, l.{c})" for c in GROUP)},
+    {", ".join(f"d.{c}" for c in SUMS)}, {", ".join(f"l.{c}" for c in SUMS)}
+FROM metering_dailyspend d FULL JOIN ({LEDGER_BY_GROUP}) l USING ({", ".join(GROUP)})
+WHERE ({", ".join(f"d.{c}" for c in SUMS)}) IS DISTINCT FROM ({", ".join(f"l.{c}" for c in SUMS)})
+ORDER BY 1, 2, 3, 4, 5
+"""  # noqa: S608 - column names are ours
+WINDOWS = """
+WITH open_holds AS (
+    SELECT x.id, sum(x.amount) AS held
+    FROM metering_hold h, unnest(h.window_ids, h.window_amounts) AS x(id, amount) GROUP BY x.id
+), booked AS (
+    SELECT w.id,
+        CASE l.unit WHEN 'usd' THEN coalesce(sum(e.cost), 0)
+            WHEN 'tokens' THEN coalesce(sum(e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h
+                + e.output + e.reasoning + e.audio_input + e.audio_output), 0)
+            ELSE count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') END AS spent,
+        CASE l.unit WHEN 'usd' THEN coalesce(sum(e.exposure), 0)
+            WHEN 'tokens' THEN coalesce(sum(e.exposure_tokens), 0) ELSE 0 END AS exposed
+    FROM metering_limitwindow w
+    JOIN metering_limit l ON l.id = w.limit_id
+    LEFT JOIN metering_costentry e ON e.team_id = l.team_id
+        AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
+        AND (l.model_id IS NULL OR l.model_id = e.model_id)
+        AND e.started_at >= w.starts_at AND e.started_at < w.ends_at
+    GROUP BY w.id, l.unit
+)
+SELECT w.limit_id, w.starts_at, w.held, coalesce(o.held, 0), w.spent, b.spent, w.exposed, b.exposed
+FROM metering_limitwindow w JOIN booked b ON b.id = w.id LEFT JOIN open_holds o ON o.id = w.id
+WHERE (w.held, w.spent, w.exposed) IS DISTINCT FROM (coalesce(o.held, 0), b.spent, b.exposed)
+ORDER BY w.limit_id, w.starts_at
+"""
+STRAY_HOLDS = """
+SELECT h.request_id, x.id, x.amount
+FROM metering_hold h, unnest(h.window_ids, h.window_amounts) AS x(id, amount)
+WHERE NOT EXISTS (SELECT 1 FROM metering_limitwindow w WHERE w.id = x.id)
+"""
+
+
+class Report(NamedTuple):
+    entries: int
+    windows: int
+    open_holds: int
+    differences: list[Difference]
+
+
+def verify() -> Report:
+    """Compare what is kept twice. Reads only."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if outermost:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM metering_costentry), (SELECT count(*) FROM metering_limitwindow),"
+            " (SELECT count(*) FROM metering_hold)"
+        )
+        entries, windows, holds = cursor.fetchone()
+        return Report(entries, windows, holds, [*_rollup(cursor), *_windows(cursor), *_strays(cursor)])
+
+
+def _rollup(cursor: Any) -> Iterator[Difference]:
+    cursor.execute(ROLLUP)
+    for row in cursor.fetchall():
+        day, team, key, model, route = row[: len(GROUP)]
+        kept, ledger = row[len(GROUP) : len(GROUP) + len(SUMS)], row[len(GROUP) + len(SUMS) :]
+        where = f"day {day}, team {team}, key {key}, model {model}, route {route}"
+        for name, left, right in zip(SUMS, kept, ledger, strict=True):
+            if left != right:
+                yield Difference(f"daily {name}", where, left, right)
+
+
+def _windows(cursor: Any) -> Iterator[Difference]:
+    cursor.execute(WINDOWS)
+    for limit, starts_at, held, holds, spent, booked, exposed, unknown in cursor.fetchall():
+        where = f"limit {limit}, window from {starts_at:%Y-%m-%d %H:%M}"
+        for what, kept, ledger in (
+            ("held", held, holds),
+            ("spent", spent, booked),
+            ("exposed", exposed, unknown),
+        ):
+            if kept != ledger:
+                yield Difference(what, where, kept, ledger)
+
+
+def _strays(cursor: Any) -> Iterator[Difference]:
+    cursor.execute(STRAY_HOLDS)
+    for request_id, window, amount in cursor.fetchall():
+        yield Difference("hold on a missing window", f"request {request_id}, window {window}", amount, None)

@@ -1,0 +1,1 @@
+"""Anthropic's messages API, spoken for callers of chat completions."""

@@ -1,0 +1,1 @@
+"""Gemini's generateContent, spoken for callers of chat completions."""

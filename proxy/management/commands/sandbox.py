@@ -1,0 +1,38 @@
+"""``manage.py sandbox``: fake vendors for trying the product without keys."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from proxy.sandbox import server
+
+
+class Command(BaseCommand):
+    """Serve the three vendors' wire formats on one port until interrupted."""
+
+    help = (
+        "Fake OpenAI (http://HOST:PORT/v1), Anthropic and Gemini (http://HOST:PORT) on one port. Any key is "
+        "accepted unless it starts with 'bad'. Knobs: x-sandbox-* request headers or PUT /control."
+    )
+    requires_system_checks = ()  # needs neither the database nor the URLs
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to listen and how to behave by default."""
+        parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer")
+        parser.add_argument("--seed", type=int, default=0, help="of the random numbers behind probabilities")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve."""
+        server.serve(
+            host=options["host"],
+            port=options["port"],
+            latency=options["latency"],
+            seed=options["seed"],
+            announce=self._announce,
+        )
+
+    def _announce(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
