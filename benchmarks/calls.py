@@ -12,7 +12,10 @@ import upstream
 
 _MESSAGES = [
     {"role": "system", "content": "You are a careful bookkeeper."},
-    {"role": "user", "content": "In two sentences: why may a ledger never lose an entry, however fast it is?"},
+    {
+        "role": "user",
+        "content": "In two sentences: why may a ledger never lose an entry, however fast it is?",
+    },
 ]
 _OPTIONS = {"max_tokens": 256, "temperature": 0.2}
 PLAIN_BODY = json.dumps({"model": "bench", "messages": _MESSAGES, **_OPTIONS})
@@ -61,7 +64,7 @@ def check_plain(call: Call) -> None:
 
 
 def check_stream(call: Call) -> int:
-    """Ask once; return the bytes of one whole stream on the wire. Raises WrongAnswer unless every chunk came."""
+    """Ask once; return one whole stream's bytes on the wire. Raises WrongAnswer unless every chunk came."""
     answer, wire_bytes = exchange(call)
     if _words(answer) != _words(upstream.stream_answer()) or not answer.rstrip().endswith(b"data: [DONE]"):
         raise WrongAnswer(f"{call.url}: another stream: {answer[:300]!r} ... {answer[-300:]!r}")

@@ -1,8 +1,8 @@
 """LiteLLM's proxy, installed by ordinary pip into an environment of its own.
 
-pip is asked for the newest version and, left to its own search, settles on the newest whose requirements can be met
-from the index that this machine has. Beyond ``litellm[proxy]`` we install what makes it faster: httptools for its
-uvicorn, and the OpenTelemetry packages that it otherwise tries to import in vain.
+pip is asked for the newest version and, left to its own search, settles on the newest whose requirements can
+be met from the index that this machine has. Beyond ``litellm[proxy]`` we install what may make it faster:
+httptools for its uvicorn, and the OpenTelemetry packages that it otherwise tries to import in vain.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 import venv
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ class InstallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """An environment that holds LiteLLM: the version installed, and the newest that was seen and did not install."""
+    """An environment that holds LiteLLM: the version installed, and the newest that is published."""
 
     directory: Path
     litellm: str
@@ -43,7 +42,7 @@ class Peers:
 
 
 def ensure(directory: Path, *, version: str | None, refresh: bool) -> Peers:
-    """The environment under ``directory``, made when it is missing, outdated on request, or of another version."""
+    """The environment under ``directory``; made when it is missing, of another version, or on request."""
     note = directory / "peers.json"
     with contextlib.suppress(OSError, ValueError, KeyError):
         kept = json.loads(note.read_text())
@@ -58,22 +57,27 @@ def _install(directory: Path, version: str | None) -> Peers:
     log = directory.with_suffix(".log")
     print(f"Installing LiteLLM into {directory.name} (log: {log.name}); about 1-3 minutes ...", flush=True)
     log.write_text("")
-    seen = [] if version else _published(log)
+    _make_empty(directory)
+    seen = _published(directory, log)
     for wanted in [version] if version else [None, *_older_lines(seen)]:
-        shutil.rmtree(directory, ignore_errors=True)
-        venv.create(directory, with_pip=True)
         requirement = "litellm[proxy]" + (f"=={wanted}" if wanted else "")
         if _pip(directory, ["install", requirement], log) and _pip(directory, ["install", *_HELPERS], log):
             _compile(directory)
             installed = _installed_version(directory)
             return Peers(directory, installed, seen[0] if seen else installed)
         print(f"  {requirement} did not install", flush=True)
+        _make_empty(directory)
     raise InstallFailed(f"LiteLLM could not be installed; pip's reasons are in {log}")
 
 
-def _published(log: Path) -> list[str]:
+def _make_empty(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    venv.create(directory, with_pip=True, symlinks=True)
+
+
+def _published(directory: Path, log: Path) -> list[str]:
     """Released versions, newest first, as pip lists them; empty when it cannot."""
-    command = [sys.executable, "-m", "pip", "index", "versions", "litellm"]
+    command = [str(directory / "bin" / "python"), "-m", "pip", "index", "versions", "litellm"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     with log.open("a") as out:
         out.write(answer.stdout + answer.stderr)
@@ -99,8 +103,13 @@ def _pip(directory: Path, arguments: list[str], log: Path) -> bool:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_PROGRESS_SECONDS) == 0
-            last = [line for line in log.read_text().splitlines() if line.startswith(("Coll", "Inst", "  Down"))]
-            print(f"  {time.monotonic() - started:.0f} s: {last[-1].strip()[:80] if last else '...'}", flush=True)
+            last = [
+                line for line in log.read_text().splitlines() if line.startswith(("Coll", "Inst", "  Down"))
+            ]
+            print(
+                f"  {time.monotonic() - started:.0f} s: {last[-1].strip()[:80] if last else '...'}",
+                flush=True,
+            )
     finally:
         if process.poll() is None:
             process.terminate()
@@ -108,7 +117,7 @@ def _pip(directory: Path, arguments: list[str], log: Path) -> bool:
 
 
 def _compile(directory: Path) -> None:
-    """Compile every module, so that no start-up and no first request pays for it. Templates may not compile."""
+    """Compile every module, so that no first request pays for it. Templates may not compile."""
     command = [str(directory / "bin" / "python"), "-m", "compileall", "-q", str(directory / "lib")]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
 

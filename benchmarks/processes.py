@@ -1,4 +1,4 @@
-"""Programs that the benchmark starts: on a core of their choice, stopped without fail, their CPU time read."""
+"""Programs that the benchmark starts: pinned to a core, stopped without fail, their CPU time read."""
 
 import os
 import signal
@@ -109,7 +109,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def leaves(pid: int) -> list[int]:
-    """The processes below ``pid`` that have no children: a server's workers; ``pid`` itself if it has none."""
+    """The processes below ``pid`` without children: a server's workers; ``pid`` itself if it has none."""
     tree = descendants(pid)
     parents = {int(fields[1]) for each in tree if (fields := _stat(each))}
     return [each for each in tree if each not in parents]

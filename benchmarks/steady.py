@@ -1,7 +1,7 @@
 """An open-loop loader: calls start at a fixed rate, whether or not earlier ones have been answered.
 
-Prints one line of JSON: the latency of every answered call in milliseconds, and how many calls failed. Every call is
-waited for, so the numbers can be compared with a ledger. Body and key come from the environment, like wrk's.
+Prints one line of JSON: the latency of every answered call in milliseconds, and how many calls failed. Every
+call is waited for, so the numbers can be compared with a ledger. Body and key come from the environment.
 """
 
 import argparse

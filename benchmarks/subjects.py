@@ -62,9 +62,7 @@ def bare(places: Places, stack: ExitStack) -> Subject:
     command += ["--bind", f"127.0.0.1:{BARE_PORT}", "--backlog", "2048"]
     env = {**_clean_env(), "BENCH_UPSTREAM": f"http://127.0.0.1:{upstream.PORT}"}
     program = _start(places, stack, "bare", command, places.gateway_core, env)
-    subject = _transparent(
-        "bare", "bare pass-through", BARE_PORT, lambda: processes.descendants(program.pid)
-    )
+    subject = _transparent("bare", "bare pass-through", BARE_PORT, lambda: processes.descendants(program.pid))
     calls.wait_until_answered(subject.plain, seconds=30)
     return subject
 
@@ -83,7 +81,7 @@ def litellm(places: Places, stack: ExitStack, installed: peers.Peers, *, server:
 
 
 def tallygate(places: Places, stack: ExitStack) -> Subject:
-    """Tallygate as its users start it, over an empty ledger of its own; its worker moved to the gateway's core."""
+    """Tallygate as its users start it, over an empty ledger; its worker moved to the gateway's core."""
     _remove_old_ledger(places)
     manage(places, "migrate", "--no-input")
     manage(places, "apply", str(HERE / "bench.toml"))
@@ -111,7 +109,9 @@ def manage(places: Places, *arguments: str, check: bool = True) -> str:
         command, cwd=ROOT, env=tallygate_env(places), capture_output=True, text=True, check=False
     )
     if check and done.returncode != 0:
-        raise SetupFailed(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        raise SetupFailed(
+            f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-3000:]}"
+        )
     return done.stdout
 
 
@@ -127,7 +127,9 @@ def postgresql_version(places: Places) -> str:
     try:
         postmaster = int((data / "postmaster.pid").read_text().split()[0])
         program = Path(f"/proc/{postmaster}/exe").resolve()
-        return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, ValueError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -165,7 +167,13 @@ def _clean_env() -> dict[str, str]:
 
 def _litellm_env() -> dict[str, str]:
     """Production mode, no logs, every list it would fetch read from its package; https leads nowhere."""
-    local = ["MODEL_COST_MAP", "BLOG_POSTS", "ANTHROPIC_BETA_HEADERS", "AUTOROUTER_PRESETS", "POLICY_TEMPLATES"]
+    local = [
+        "MODEL_COST_MAP",
+        "BLOG_POSTS",
+        "ANTHROPIC_BETA_HEADERS",
+        "AUTOROUTER_PRESETS",
+        "POLICY_TEMPLATES",
+    ]
     return {
         "LITELLM_MODE": "PRODUCTION",
         "LITELLM_LOG": "ERROR",

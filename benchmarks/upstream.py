@@ -45,7 +45,7 @@ http {{
             root nginx/static;
             types {{ }}
             default_type text/event-stream;
-            # A filter that finds nothing: nginx then does not know the length and sends chunks, as vendors do.
+            # A filter that finds nothing: nginx then does not know the length and sends chunked, as vendors.
             sub_filter_types text/event-stream;
             sub_filter 'never in the answer' '';
         }}
@@ -112,7 +112,7 @@ def start(directory: Path, core: int) -> processes.Program:
 
 def requests_served() -> int:
     """How many requests nginx has answered so far, this question not included."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/status", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/status", timeout=10) as answer:
         text = answer.read().decode()
     return int(text.splitlines()[2].split()[2]) - 1
 

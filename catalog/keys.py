@@ -1,7 +1,8 @@
 """API keys: the one place where they are made, recognised and withdrawn.
 
-A secret is ``tg_`` + 8 characters + ``_`` + 40 characters, all base62: ``tg_`` and the 8 are the *prefix*, stored
-in the clear so that a key can be found and named; the 40 (238 bits) are the secret part, kept only as a keyed hash.
+A secret is ``tg_`` + 8 characters + ``_`` + 40 characters, all base62. ``tg_`` and the 8 are the *prefix*,
+stored in the clear so that a key can be found and named; of the whole (the 40 are 238 bits) only a keyed hash
+is stored.
 """
 
 import datetime as dt
@@ -69,7 +70,7 @@ def parse(secret: str) -> str | None:
 
 
 def matches(secret: str, digest: str) -> bool:
-    """Whether ``secret`` is the one behind ``digest``, in constant time, under any SECRET_KEY still accepted."""
+    """Whether ``secret`` is behind ``digest``, in constant time, under any SECRET_KEY still accepted."""
     found = False
     for keyed_hash in vault.keyed_hashes(secret):
         found |= hmac.compare_digest(keyed_hash.encode(), digest.encode())

@@ -1,8 +1,8 @@
-"""genai-prices as plain rows in our terms: vendors, models, prices. Pure: nothing here reads the clock or the database.
+"""genai-prices as plain rows in our terms: vendors, models, prices. Pure: no clock, no database.
 
-The package gives prices per unit with tiers, start dates, hours of the day and partial variants. Ours is one flat
-row for each (variant, threshold, hours, period). Whatever has no place in a row is named in its ``note`` and what
-cannot become a row at all is an ``Omission``: nothing is silently free.
+The package gives prices per unit with tiers, start dates, hours of the day and partial variants. Ours is a
+flat row for each (variant, threshold, hours, period). What has no place in a row is named in its ``note``,
+what cannot become a row at all is an ``Omission``: nothing is silently free.
 """
 
 import dataclasses
@@ -18,8 +18,8 @@ from genai_prices import data_snapshot, types
 from catalog import vendors
 from catalog.rates import Rates, plain
 
-# Prices without a start date begin here: the package does not say since when they hold, and this is before any
-# call that Tallygate can have booked, so that no call is unpriced for want of a date.
+# Prices without a start date begin here: the package does not say since when they hold, and this is before
+# any call that Tallygate can have booked, so that no call is unpriced for want of a date.
 BEGINNING = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 MOST_DECIMALS = 6
 NOTE_LENGTH = 300
@@ -165,10 +165,9 @@ def _unfit(vendor: vendors.Vendor, info: types.ModelInfo) -> str:
 def _names(vendor: vendors.Vendor, info: types.ModelInfo, models: list[types.ModelInfo]) -> list[str]:
     """The ids by which the vendor sells a model, the main one first."""
     exact = list(_exact(info.match))
-    if info.match.is_match(info.id):
-        main = info.id
-    else:  # the package's id is a name of its own, as for Fireworks and Mistral's families
-        main = exact[0] if exact else f"{info.id}-latest"
+    main = info.id
+    if not info.match.is_match(main):  # a name of the package's own, as for Fireworks and Mistral's families
+        main = exact[0] if exact else f"{main}-latest"
     if not vendor.aliases:
         return [main]
     taken = {other.id for other in models} - {main}

@@ -1,4 +1,4 @@
-"""The catalog of a fresh installation, from the price book. Adds what is missing and touches nothing that exists."""
+"""The catalog of a fresh installation, from the price book. Adds what is missing, changes nothing else."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -48,8 +48,8 @@ class Report:
 def seed(*, at: dt.datetime) -> Report:
     """Add the vendors, models and prices that are missing. A second run changes nothing.
 
-    Prices are added only for models added in the same run: a model that somebody keeps, with or without prices,
-    belongs to that person; ``manage.py sync_prices`` proposes changes to it.
+    Prices are added only for models added in the same run: what exists, with or without prices, belongs to
+    whoever keeps it; ``manage.py sync_prices`` proposes changes to it.
     """
     book = pricebook.read()
     existing = {provider.name: provider for provider in Provider.objects.all()}
@@ -75,7 +75,7 @@ def seed(*, at: dt.datetime) -> Report:
 def seed_sandbox(*, base_urls: Mapping[str, str], at: dt.datetime) -> Report:
     """Fake vendors (``sandbox-openai``, ...) selling well-known models at their real prices.
 
-    ``base_urls`` maps a kind (openai, anthropic, gemini) to the sandbox's address; a changed address is updated.
+    ``base_urls`` maps a kind (openai, anthropic, gemini) to the sandbox's address, which is kept up to date.
     """
     book = pricebook.read()
     sold = {row.vendor.name: row.models for row in book.vendors}
@@ -116,18 +116,7 @@ def _add_models(
         (provider, row) for provider, rows in shelves for row in rows if (provider.pk, row.name) not in known
     ]
     models = LanguageModel.objects.bulk_create(
-        [
-            LanguageModel(
-                provider=provider,
-                name=row.name,
-                context_window=row.context_window,
-                max_output_tokens=row.max_output_tokens,
-                capabilities=row.capabilities,
-                source=source,
-                source_date=at.date(),
-            )
-            for provider, row in wanted
-        ],
+        [model_from(row=row, provider=provider, source=source, at=at) for provider, row in wanted],
         batch_size=BATCH,
     )
     prices = Price.objects.bulk_create(
@@ -139,6 +128,22 @@ def _add_models(
         batch_size=BATCH,
     )
     return len(models), len(prices)
+
+
+def model_from(
+    *, row: pricebook.ModelRow, provider: Provider, source: str, at: dt.datetime, enabled: bool = True
+) -> LanguageModel:
+    """An unsaved model with what the book says."""
+    return LanguageModel(
+        provider=provider,
+        name=row.name,
+        context_window=row.context_window,
+        max_output_tokens=row.max_output_tokens,
+        capabilities=row.capabilities,
+        enabled=enabled,
+        source=source,
+        source_date=at.date(),
+    )
 
 
 def price_from(*, row: pricebook.PriceRow, model: LanguageModel, source: str, at: dt.datetime) -> Price:

@@ -28,12 +28,14 @@ PROVIDERS = """SELECT * FROM catalog_provider WHERE enabled ORDER BY priority, n
 MODELS = """
 SELECT m.id, m.name, m.provider_id, m.context_window, m.max_output_tokens
 FROM catalog_languagemodel m JOIN catalog_provider p ON p.id = m.provider_id
-WHERE m.enabled AND p.enabled ORDER BY p.priority, p.name, m.name
+WHERE m.enabled AND m.provider_id = ANY (%(providers)s) ORDER BY p.priority, p.name, m.name
 """
 # Calls in flight were admitted moments ago: a price that has just ended may still be theirs.
 PRICES = """
-SELECT * FROM catalog_price WHERE effective_to IS NULL OR effective_to > %(at)s - interval '1 day'
-ORDER BY model_id, id
+SELECT r.* FROM catalog_price r JOIN catalog_languagemodel m ON m.id = r.model_id
+WHERE m.enabled AND m.provider_id = ANY (%(providers)s)
+    AND (r.effective_to IS NULL OR r.effective_to > %(at)s - interval '1 day')
+ORDER BY r.model_id, r.id
 """
 ROUTES = """
 SELECT r.name, r.strategy, r.cache_ttl, t.model_id, t.weight
@@ -50,9 +52,13 @@ WHERE k.revoked_at IS NULL AND t.enabled
 
 async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogSnapshot:
     """The catalog as of the connection's transaction. Raises psycopg errors; changes nothing."""
-    providers = {row["id"]: row for row in await _rows(connection, PROVIDERS)}
-    usable = {id_: provider for id_, row in providers.items() if (provider := _provider(row)) is not None}
-    prices = _prices(await _rows(connection, PRICES, {"at": at}))
+    usable = {
+        row["id"]: provider
+        for row in await _rows(connection, PROVIDERS)
+        if (provider := _provider(row)) is not None
+    }
+    parameters = {"at": at, "providers": list(usable)}
+    prices = _prices(await _rows(connection, PRICES, parameters))
     models = {
         row["id"]: ModelRow(
             id=row["id"],
@@ -62,8 +68,7 @@ async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogS
             max_output_tokens=row["max_output_tokens"],
             prices=prices.get(row["id"], ()),
         )
-        for row in await _rows(connection, MODELS)
-        if row["provider_id"] in usable
+        for row in await _rows(connection, MODELS, parameters)
     }
     return CatalogSnapshot(
         keys={row["prefix"]: _key(row) for row in await _rows(connection, KEYS)},

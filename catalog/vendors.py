@@ -1,4 +1,4 @@
-"""The vendors whose endpoints are well known, and facts about their models that the price book does not carry."""
+"""The vendors whose endpoints are well known, and facts about models that the price book does not carry."""
 
 import re
 from typing import NamedTuple
@@ -11,7 +11,7 @@ FIRST_PARTY, RESELLER, AGGREGATOR = (
 
 
 class Vendor(NamedTuple):
-    """An endpoint. ``book`` is the vendor's id in genai-prices; ``aliases``: its exact aliases are ids, too."""
+    """An endpoint. ``book`` is its id in genai-prices; ``aliases``: the exact aliases there are ids, too."""
 
     name: str
     book: str
@@ -93,7 +93,7 @@ NOT_TEXT = re.compile(
 NOT_AN_ALIAS = re.compile(r"^gpt-\d-\d(-|$)|^gpt-35|[/:]|-completion$")
 
 _GPT5 = r"gpt-5(?:\.\d+)?(?:-(?:mini|nano|pro|codex|codex-max|codex-mini))?(?:-\d{4}-\d{2}-\d{2})?"
-# (provider, pattern of the whole name, most output tokens), from the vendors' model pages. Unknown stays unknown.
+# (provider, pattern of the whole name, most output tokens), from the vendors' model pages; else unknown.
 _OUTPUT_TOKENS = [
     ("openai", r"gpt-4o(-mini)?(-2024-(07-18|08-06|11-20))?|gpt-4o(-mini)?-search-preview.*", 16_384),
     ("openai", r"gpt-4\.1(-mini|-nano)?(-2025-04-14)?", 32_768),

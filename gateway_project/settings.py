@@ -1,11 +1,13 @@
 """Django settings. One file; everything an operator may change comes from ``env``."""
 
+import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
 from gateway_project import env as environment
 from gateway_project import logs
 
+django_stubs_ext.monkeypatch()
 ENV = environment.read()
 BASE_DIR = environment.BASE_DIR
 VAR_DIR = ENV.var_dir
@@ -94,6 +96,7 @@ TIME_ZONE = ENV.time_zone  # the business time zone: days, months and budgets of
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns when it is missing
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

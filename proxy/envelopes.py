@@ -1,5 +1,6 @@
 """The one table from errors to what a caller sees, in the shape of the API that was called (OpenAI's)."""
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ from metering.errors import LedgerUnavailable, LimitReached
 from proxy import errors
 from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
 
-# Vendor failure -> status and code for the caller. A vendor's 401 is our credential's fault, never the caller's.
+# Vendor failure -> status and code for the caller. A vendor's 401 is our credential's fault, not the caller's.
 UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.MODEL_UNAVAILABLE: (502, "upstream_model_unavailable"),
     ErrorClass.CREDENTIAL: (502, "upstream_credential_rejected"),
@@ -107,16 +108,16 @@ def _of_limit(error: LimitReached) -> errors.CallError:
         )
     if error.reason == "usd":
         return errors.OutOfBudget(
-            f"The budget of this {error.period} has no room for this call; it begins anew at {error.resets_at:%Y-%m-%d "
-            f"%H:%M} UTC.",
+            f"The budget of this {error.period} has no room for this call; "
+            f"it begins anew at {error.resets_at:%Y-%m-%d %H:%M} UTC.",
             details=details,
         )
     return errors.RateLimited(
-        f"The limit on {error.reason} for this {error.period} is reached.", details=details, **_wait(error)
+        f"The limit on {error.reason} for this {error.period} is reached.",
+        details=details,
+        retry_after=_wait(error),
     )
 
 
-def _wait(error: LimitReached) -> dict[str, float]:
-    from datetime import UTC, datetime
-
-    return {"retry_after": max(0.0, (error.resets_at - datetime.now(UTC)).total_seconds())}
+def _wait(error: LimitReached) -> float:
+    return max(0.0, (error.resets_at - dt.datetime.now(dt.UTC)).total_seconds())

@@ -242,7 +242,7 @@ BEGIN
     ), judged AS MATERIALIZED (
         SELECT g.*, b.id AS booked_id, b.exposure AS booked_exposure, b.exposure_tokens AS booked_tokens,
             CASE
-                WHEN g.kind IN ('release', 'correction') THEN g.kind
+                WHEN g.kind IN ('release', 'correction') THEN g.kind::text
                 WHEN b.id IS NULL THEN 'booked'
                 WHEN b.cost_reason = 'lost' AND g.cost_reason <> 'lost' AND NOT EXISTS (
                     SELECT 1 FROM metering_costentry c WHERE c.corrects_id = b.id) THEN 'late'
@@ -339,7 +339,8 @@ BEGIN
             exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
             answered = d.answered + excluded.answered
     )
-    SELECT j.pos, CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released' ELSE j.verdict END
+    SELECT j.pos, (CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released'
+        ELSE j.verdict END)::text
     FROM judged j ORDER BY j.pos;
 END $$;
 """

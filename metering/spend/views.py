@@ -20,6 +20,7 @@ def report(request: HttpRequest, seen: Visibility) -> HttpResponse:
     check_scope(asked, seen)
     found = queries.report(filters=asked, visibility=seen)
     shown = {
+        "section": "spend",
         "report": found,
         "filters": asked,
         "choices": queries.choices(filters=asked, visibility=seen),
@@ -49,6 +50,7 @@ def entry_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
     asked = filters.entry_filters(request.GET, today=timezone.localdate())
     check_scope(asked.spend, seen)
     shown = {
+        "section": "entries",
         "page": entries.page(filters=asked, visibility=seen),
         "asked": asked,
         "filters": asked.spend,
@@ -76,4 +78,4 @@ def request_detail(request: HttpRequest, seen: Visibility, request_id: uuid.UUID
     found = entries.request(request_id=request_id, visibility=seen)
     if found is None:
         raise Http404("no such request")
-    return render(request, "spend/request.html", {"found": found})
+    return render(request, "spend/request.html", {"section": "entries", "found": found})

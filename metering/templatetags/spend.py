@@ -29,6 +29,12 @@ def exact_usd(amount: Decimal | None) -> SafeString:
 
 
 @register.filter
+def exact(number: Decimal | None) -> str:
+    """A rate: every digit, without the sign."""
+    return money.UNKNOWN if number is None else money.exact(number)
+
+
+@register.filter
 def about_usd(amount: Decimal | None) -> str:
     """A quotient: has no exact form, so there is nothing to hover."""
     return "–" if amount is None else money.total_usd(amount)

@@ -93,7 +93,8 @@ def error(
 ) -> VendorError:
     """The VendorError of ``facts``, with the wait and the request id that the headers name.
 
-    A vendor that says the same request may be sent again knows better than our table that it is not the caller's.
+    A vendor that says the same request may be sent again knows better than our table: it is not the caller's
+    fault then.
     """
     if error_class is ErrorClass.CALLER and wire.header(headers, "x-should-retry") == "true":
         error_class = ErrorClass.RATE_LIMITED

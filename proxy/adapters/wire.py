@@ -36,11 +36,11 @@ def text(value: object) -> str:
 
 def count(value: object) -> int:
     """A token count: an integer >= 0. Anything that is not a number counts as 0."""
-    if isinstance(value, bool):
-        return 0
+    if value.__class__ is int:
+        return value if value > 0 else 0
     if isinstance(value, float):
         return int(value) if 0 <= value < 1e18 else 0
-    return max(value, 0) if isinstance(value, int) else 0
+    return 0
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

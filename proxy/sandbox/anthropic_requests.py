@@ -8,6 +8,8 @@ from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
 
 MEDIA = ("image", "document", "container_upload")
+# Server tools and what refers to them: counted, not understood.
+OTHERS = ("tool_reference", "tool_addition", "compaction", "search_result", "fallback")
 
 
 def read(body: Json, version: str) -> Ask:
@@ -103,6 +105,8 @@ def _read_block(given: Input, block: Any, where: str) -> None:
         given.media += 1
     elif kind == "tool_use":
         given.parts.append(f"{block['name']}{block['input']}")
+    elif kind in OTHERS or str(kind).endswith(("_tool_use", "_tool_result")):
+        given.parts.append(str(block))
     elif kind == "tool_result":
         if block.get("content"):
             _read_content(given, block["content"], where)

@@ -15,8 +15,8 @@ SAMPLING_DEFAULTS: dict[str, tuple[Any, ...]] = {
 }
 _NAMES = """
 model messages max_tokens cache_control container context_management diagnostics fallbacks inference_geo
-mcp_servers metadata output_config service_tier speed stop_sequences stream system thinking tool_choice
-tools user_profile_id workspace_id temperature top_p top_k
+mcp_servers metadata output_format output_config service_tier speed stop_sequences stream system thinking
+tool_choice tools user_profile_id workspace_id temperature top_p top_k
 """
 PARAMETERS = frozenset(_NAMES.split())
 ALWAYS_THINKING = ("claude-opus-5-5", "claude-fable-5-1")

@@ -237,5 +237,5 @@ def parse(body: bytes) -> Json:
     """The JSON object of a request."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except wire.UNREADABLE as error:
         raise Refused(400, f"The request body is not valid JSON: {error}") from None

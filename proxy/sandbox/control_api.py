@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from proxy.sandbox import wire
 from proxy.sandbox.caching import PrefixCache
 from proxy.sandbox.calls import CallLog
 from proxy.sandbox.control import Control, Rules
@@ -30,7 +31,7 @@ def answer(
     if method == "PUT":
         try:
             control.put(msgspec.json.decode(body, type=Rules))
-        except msgspec.DecodeError as error:
+        except wire.UNREADABLE as error:
             return 400, {"error": str(error)}
     elif method == "DELETE":
         control.reset()

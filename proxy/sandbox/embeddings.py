@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import Any
 
-from proxy.sandbox import openai_requests, wire
+from proxy.sandbox import openai_requests, openai_rules, wire
 from proxy.sandbox.ask import Json
 from proxy.sandbox.control import Knobs
 from proxy.sandbox.profiles import tokens_in
@@ -38,11 +38,11 @@ def _inputs(given: Any) -> list[Any]:
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, list) or not given:
-        raise openai_requests.bad("'$.input' is invalid. Please check the API reference.")
+        raise openai_rules.bad("'$.input' is invalid. Please check the API reference.")
     if isinstance(given[0], int):
         given = [given]
     if any(item in ("", []) for item in given):
-        raise openai_requests.bad("'$.input' is invalid. Please check the API reference.")
+        raise openai_rules.bad("'$.input' is invalid. Please check the API reference.")
     return list(given)
 
 

@@ -89,9 +89,14 @@ def whole(reply: Reply) -> tuple[bytes, Json | None]:
 def frames(reply: Reply) -> list[Frame]:
     """One response per piece; each has the running usage, the last one the finish reason."""
     return [
-        Frame(wire.data_frame(payload), content, payload.get("usageMetadata"))
+        Frame(_event(payload), content, payload.get("usageMetadata"))
         for payload, content in _responses(reply)
     ]
+
+
+def _event(payload: Json) -> bytes:
+    # This vendor alone ends its lines with carriage returns.
+    return b"data: %b\r\n\r\n" % wire.encode(payload)
 
 
 def array_frames(reply: Reply) -> list[Frame]:
@@ -189,7 +194,7 @@ def _error(status: int, message: str, kind: str | None, knobs: Knobs) -> Json:
 
 def in_stream_error(knobs: Knobs) -> bytes:
     """The event that ends a stream which failed after it began."""
-    return wire.data_frame(_error(knobs.status or 503, "", knobs.error_code, knobs))
+    return _event(_error(knobs.status or 503, "", knobs.error_code, knobs))
 
 
 def headers(status: int, knobs: Knobs, ident: str) -> Headers:
@@ -224,6 +229,6 @@ def parse(body: bytes) -> Json:
     """The JSON object of a request, its fields in camelCase."""
     try:
         decoded = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except wire.UNREADABLE as error:
         raise Refused(400, f"Invalid JSON payload received. {error}") from None
     return dict(normalised(decoded)) if b"_" in body else decoded

@@ -1,25 +1,13 @@
 """Chat completion requests, checked as OpenAI checks them."""
 
-import re
 from typing import Any
 
-from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, check_range, string_list
-from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
+from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, string_list
+from proxy.sandbox.openai_rules import bad, check_parameters, is_own
+from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT
 
+MEDIA = ("image_url", "input_audio", "file", "audio")
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
-_NAMES = """
-messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens
-max_tokens metadata modalities moderation n parallel_tool_calls prediction presence_penalty
-prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort response_format
-safety_identifier seed service_tier stop store stream stream_options temperature tool_choice tools
-top_logprobs top_p user verbosity web_search_options
-"""
-PARAMETERS = frozenset(_NAMES.split())
-
-
-def bad(message: str, param: str | None = None, code: str | None = None) -> Refused:
-    """A 400 in OpenAI's words."""
-    return Refused(400, message, kind=code, param=param)
 
 
 def read(body: Json) -> Ask:
@@ -34,10 +22,10 @@ def read(body: Json) -> Ask:
             "messages",
             "empty_array",
         )
-    _check_parameters(model, body)
+    check_parameters(model, body)
     given = Input()
     for index, message in enumerate(messages):
-        _read_message(given, message, f"messages[{index}]")
+        _read_message(given, message, f"messages[{index}]", is_own=is_own(model))
     _check_tool_turns(messages)
     tools = _read_tools(given, body.get("tools") or [])
     last = messages[-1]
@@ -90,62 +78,11 @@ def _prompt(messages: list[Json]) -> str:
     return text_of(users[-1].get("content")) if users else ""
 
 
-def _check_parameters(model: str, body: Json) -> None:
-    # Only OpenAI's own models: compatible vendors have parameters of their own.
-    if re.match(r"gpt-|o\d|chatgpt", model):
-        for name in body:
-            if name not in PARAMETERS:
-                raise bad(f"Unrecognized request argument supplied: {name}")
-        if facts("openai", model).thinks:
-            check_thinking_model(model, body)
-    limits = {"temperature": (0, 2), "top_p": (0, 1), "n": (1, 128), "presence_penalty": (-2, 2)}
-    limits |= {"max_tokens": (1, 10**9), "max_completion_tokens": (1, 10**9), "frequency_penalty": (-2, 2)}
-    for name, (low, high) in limits.items():
-        if wrong := check_range(name, body.get(name), low, high):
-            raise bad(f"Invalid '{name}': {wrong}", name, "invalid_value")
-    if len(string_list(body.get("stop"))) > 4:
-        raise bad(
-            "Invalid 'stop': array too long. Expected an array with maximum length 4.",
-            "stop",
-            "array_above_max_length",
-        )
-    if body.get("stream_options") is not None and not body.get("stream"):
-        raise bad(
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
-        )
-
-
-def check_thinking_model(model: str, body: Json) -> None:
-    """What o-series and gpt-5 and later refuse."""
-    if body.get("max_tokens") is not None:
-        message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
-        raise bad(message, "max_tokens", "unsupported_parameter")
-    if body.get("temperature") not in (None, 1):
-        message = (
-            f"Unsupported value: 'temperature' does not support {body['temperature']} with this model. "
-            "Only the default (1) value is supported."
-        )
-        raise bad(message, "temperature", "unsupported_value")
-    effort, version = body.get("reasoning_effort"), facts("openai", model).version
-    if effort == "minimal" and version >= (5, 6):
-        message = "Unsupported value: 'minimal' is not supported with this model."
-        raise bad(message, "reasoning_effort", "unsupported_value")
-    refuses_tools = version >= (5, 6) or (version >= (5, 4) and effort is not None)
-    if body.get("tools") and effort != "none" and refuses_tools:
-        message = (
-            f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. "
-            "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
-        )
-        raise bad(message, "reasoning_effort")
-
-
-def _read_message(given: Input, message: Any, where: str) -> None:
+def _read_message(given: Input, message: Any, where: str, *, is_own: bool) -> None:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in ROLES:
-        supported = (
-            "Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'."
-        )
-        raise bad(f"Invalid value: '{role}'. {supported}", f"{where}.role", "invalid_value")
+        hint = "Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'."
+        raise bad(f"Invalid value: '{role}'. {hint}", f"{where}.role", "invalid_value")
     content = message.get("content")
     calls = message.get("tool_calls") or []
     if content is None and not (role == "assistant" and (calls or message.get("function_call"))):
@@ -153,25 +90,27 @@ def _read_message(given: Input, message: Any, where: str) -> None:
     if isinstance(content, str):
         given.parts.append(content)
     elif content is not None:
-        _read_parts(given, content, f"{where}.content")
+        media = (() if role == "tool" else MEDIA) if is_own else None
+        _read_parts(given, content, f"{where}.content", media)
     for call in calls:
         given.parts.append(call["function"]["name"] + call["function"]["arguments"])
 
 
-def _read_parts(given: Input, parts: Any, where: str) -> None:
+def _read_parts(given: Input, parts: Any, where: str, media: tuple[str, ...] | None) -> None:
+    """Read a list of parts. Other parts than text must be among ``media``; None allows any."""
     if not isinstance(parts, list) or not parts:
-        raise bad(
-            f"Invalid type for '{where}': expected a string or a non-empty array.", where, "invalid_type"
-        )
+        message = f"Invalid type for '{where}': expected a string or a non-empty array."
+        raise bad(message, where, "invalid_type")
     for index, part in enumerate(parts):
-        kind = part.get("type") if isinstance(part, dict) else None
+        kind = part["type"]
         if kind in ("text", "refusal"):
             given.parts.append(str(part.get(kind) or ""))
-        elif kind in ("image_url", "input_audio", "file") and isinstance(part.get(kind), dict):
+        elif media is None or kind in media:
             given.media += 1
         else:
-            hint = "Supported values are: 'text', 'image_url', 'input_audio', 'refusal', 'audio', and 'file'."
-            raise bad(f"Invalid value: '{kind}'. {hint}", f"{where}[{index}].type", "invalid_value")
+            supported = ", ".join(f"'{one}'" for one in ("text", "refusal", *media))
+            message = f"Invalid value: '{kind}'. Supported values are: {supported}."
+            raise bad(message, f"{where}[{index}].type", "invalid_value")
 
 
 def _check_tool_turns(messages: list[Json]) -> None:
@@ -204,7 +143,9 @@ def _refuse_unanswered(open_ids: set[str], where: str) -> None:
 def _read_tools(given: Input, tools: list[Any]) -> list[Tool]:
     read_tools = []
     for index, tool in enumerate(tools):
-        function = tool.get("function") if isinstance(tool, dict) else None
+        if tool["type"] != "function":
+            continue
+        function = tool.get("function")
         if not isinstance(function, dict) or not function.get("name"):
             where = f"tools[{index}].function"
             raise bad(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")

@@ -154,10 +154,11 @@ def refusal(
     status: int, message: str, kind: str | None, param: str | None, knobs: Knobs, ident: str
 ) -> bytes:
     """An error body; ``kind`` is OpenAI's ``code``."""
-    return wire.encode({"error": _error(status, message, kind, param)})
+    return wire.encode({"error": error_of(status, message, kind, param)})
 
 
-def _error(status: int, message: str, kind: str | None, param: str | None) -> Json:
+def error_of(status: int, message: str, kind: str | None, param: str | None) -> Json:
+    """The error object of a status; ``kind`` replaces its usual code."""
     error_type, code = ERRORS.get(status, ("server_error", None))
     if kind == "insufficient_quota":
         error_type = kind
@@ -173,7 +174,7 @@ def _error(status: int, message: str, kind: str | None, param: str | None) -> Js
 
 def in_stream_error(knobs: Knobs) -> bytes:
     """The event that ends a stream which failed after it began."""
-    return wire.data_frame({"error": _error(knobs.status or 500, "", knobs.error_code, None)})
+    return wire.data_frame({"error": error_of(knobs.status or 500, "", knobs.error_code, None)})
 
 
 def headers(status: int, knobs: Knobs, ident: str) -> Headers:
@@ -202,6 +203,6 @@ def parse(body: bytes) -> Json:
     """The JSON object of a request."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except wire.UNREADABLE:
         hint = "The OpenAI API expects a JSON payload, but what was sent was not valid JSON."
         raise Refused(400, f"We could not parse the JSON body of your request. ({hint})") from None

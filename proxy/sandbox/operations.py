@@ -12,6 +12,8 @@ from proxy.sandbox import (
     gemini_wire,
     openai_requests,
     openai_wire,
+    responses_requests,
+    responses_wire,
     routing,
     wire,
 )
@@ -50,7 +52,7 @@ class Prepared(NamedTuple):
 def prepared(job: Job, cache: PrefixCache) -> Prepared:
     """Do what is asked. Raises ``Refused`` as the vendor would."""
     try:
-        if job.route.operation == "generate":
+        if job.route.operation in ("generate", "responses"):
             return _generated(job, cache)
         if job.route.operation == "embed":
             return Prepared(*embeddings.answer(job.body, job.knobs))
@@ -65,7 +67,7 @@ def prepared(job: Job, cache: PrefixCache) -> Prepared:
 
 def _generated(job: Job, cache: PrefixCache) -> Prepared:
     ask = _asked(job)
-    vendor = VENDORS[ask.vendor]
+    vendor = responses_wire if job.route.operation == "responses" else VENDORS[ask.vendor]
     reply = Reply(ask, answers.answer_to(ask, job.knobs, cache), job.knobs, job.ident)
     if not ask.stream:
         return Prepared(*vendor.whole(reply))
@@ -75,6 +77,8 @@ def _generated(job: Job, cache: PrefixCache) -> Prepared:
 
 
 def _asked(job: Job) -> Ask:
+    if job.route.operation == "responses":
+        return responses_requests.read(job.body)
     if job.route.vendor == "openai":
         return openai_requests.read(job.body)
     if job.route.vendor == "anthropic":

@@ -89,6 +89,8 @@ def facts(vendor: str, model: str) -> Facts:
     if vendor == "anthropic":
         return Facts(version >= (5, 5), version, _claude_max_output(model, version))
     if vendor == "gemini":
+        # An alias such as gemini-flash-latest names no version: it is a recent one.
+        version = version if version > (0, 0) else (2, 5)
         return Facts(version >= (2, 5), version, 65_536)
     return Facts(bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*-chat)", model)), version, 128_000)
 

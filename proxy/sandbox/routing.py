@@ -9,7 +9,7 @@ class Route(NamedTuple):
     """What is asked of a vendor. ``model`` and ``version`` are those in the path, as Gemini has them."""
 
     vendor: str
-    operation: str  # generate | count | embed | models | unknown
+    operation: str  # generate | responses | count | embed | models | unknown
     model: str | None = None
     version: str = ""
     stream: bool = False
@@ -17,6 +17,7 @@ class Route(NamedTuple):
 
 OPERATIONS = {
     ("POST", "/v1/chat/completions"): Route("openai", "generate"),
+    ("POST", "/v1/responses"): Route("openai", "responses"),
     ("POST", "/v1/embeddings"): Route("openai", "embed"),
     ("POST", "/v1/messages"): Route("anthropic", "generate"),
     ("POST", "/v1/messages/count_tokens"): Route("anthropic", "count"),

@@ -9,6 +9,8 @@ from proxy.sandbox.ask import Ask, Json
 from proxy.sandbox.control import Knobs
 
 encode = msgspec.json.encode
+# msgspec reports bytes that are not UTF-8 with Python's own error.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 Headers = list[tuple[bytes, bytes]]
 
 

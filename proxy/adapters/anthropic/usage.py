@@ -1,10 +1,12 @@
 """Anthropic's usage into disjoint buckets.
 
-``input_tokens`` excludes cached tokens, so nothing is subtracted. Note [Iterations]: with server-side
-compaction, advisors or fallbacks the top level counts only iterations of type ``message``; the others are
-billed on top and appear nowhere else. So where ``iterations`` is given, its sum is the bill. An iteration of
-another model is in the sum too (its tokens were billed, at its own price, which one Usage cannot say) and is
-flagged ``other_model_usage``.
+``input_tokens`` excludes cached tokens, so nothing is subtracted.
+
+Note [Iterations]
+With server-side compaction, advisors or fallbacks the top level counts only iterations of type ``message``;
+the others are billed on top and appear nowhere else. So where ``iterations`` is given, its sum is the bill.
+An iteration of another model is in the sum too (its tokens were billed, at its own price, which one Usage
+cannot say) and is flagged ``other_model_usage``.
 """
 
 from collections.abc import Mapping

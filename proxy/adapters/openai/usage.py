@@ -31,38 +31,29 @@ TIERS = {
     "batch": "batch",
 }
 
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+_CACHED_PLACES = ("cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens")
 
 
 def usage_from(raw: object) -> tuple[Usage | None, tuple[str, ...]]:
     """Buckets and flags; None when the vendor reported no counts. Explicit zeros are usage."""
     usage = wire.mapping(raw)
-    if not any(isinstance(usage.get(name), int | float) for name in _COUNTS):
+    if not _told(usage):
         return None, ()
-    prompt, completion = wire.count(usage.get("prompt_tokens")), wire.count(usage.get("completion_tokens"))
-    total = wire.count(usage.get("total_tokens"))
     sent, came = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
     audio_in, reasoning = wire.count(sent.get("audio_tokens")), _reasoning(usage, came)
-
-    excess = total - prompt - completion if total else 0
-    if excess and excess == audio_in:
-        prompt, excess = prompt + audio_in, 0
-    elif excess and excess == reasoning:
-        completion, excess = completion + reasoning, 0
-    hidden = max(excess, 0)
+    prompt, completion, excess = _reconciled(usage, audio_in, reasoning)
 
     read, write, audio_in, prompt_clamped = _prompt_parts(usage, sent, prompt, audio_in)
     reasoning, audio_out, output_clamped = _output_parts(came, completion, reasoning)
-    write_long = min(
-        wire.count(wire.mapping(sent.get("cache_write_tokens_details")).get("ttl_12h_tokens")), write
-    )
+    write_long = min(_written_long(sent), write)
     buckets = Usage(
         input=prompt - read - write - audio_in,
         cache_read=read,
         cache_write_5m=write - write_long,
         cache_write_1h=write_long,
         output=completion - reasoning - audio_out,
-        reasoning=reasoning + hidden,
+        reasoning=reasoning + max(excess, 0),
         audio_input=audio_in,
         audio_output=audio_out,
         requests=_requests(usage),
@@ -78,8 +69,27 @@ def variant_from(tier: object) -> tuple[str, tuple[str, ...]]:
     return (known, ()) if known else ("standard", ("unknown_service_tier",))
 
 
+def _told(usage: Mapping[str, Any]) -> bool:
+    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens"))
+    return any(value is not None for value in counts)
+
+
 def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return wire.mapping(usage.get(name))
+
+
+def _reconciled(usage: Mapping[str, Any], audio: int, reasoning: int) -> tuple[int, int, int]:
+    """Inclusive prompt and completion, and what the total says beyond them. See Note [Inclusive counts]."""
+    prompt, completion = wire.count(usage.get("prompt_tokens")), wire.count(usage.get("completion_tokens"))
+    total = wire.count(usage.get("total_tokens"))
+    excess = total - prompt - completion if total else 0
+    if not excess:
+        return prompt, completion, 0
+    if excess == audio:
+        return prompt + audio, completion, 0
+    if excess == reasoning:
+        return prompt, completion + reasoning, 0
+    return prompt, completion, excess
 
 
 def _reasoning(usage: Mapping[str, Any], came: Mapping[str, Any]) -> int:
@@ -88,13 +98,16 @@ def _reasoning(usage: Mapping[str, Any], came: Mapping[str, Any]) -> int:
 
 def _cached(usage: Mapping[str, Any], sent: Mapping[str, Any]) -> int:
     """OpenAI's place first, then Together's and Moonshot's, Mistral's, DeepSeek's."""
-    places = (
-        sent.get("cached_tokens"),
-        usage.get("cached_tokens"),
-        usage.get("num_cached_tokens"),
-        usage.get("prompt_cache_hit_tokens"),
-    )
-    return next((wire.count(value) for value in places if value is not None), 0)
+    cached = sent.get("cached_tokens")
+    for place in _CACHED_PLACES:
+        if cached is not None:
+            break
+        cached = usage.get(place)
+    return wire.count(cached)
+
+
+def _written_long(sent: Mapping[str, Any]) -> int:
+    return wire.count(wire.mapping(sent.get("cache_write_tokens_details")).get("ttl_12h_tokens"))
 
 
 def _prompt_parts(
@@ -118,20 +131,18 @@ def _output_parts(came: Mapping[str, Any], completion: int, reported: int) -> tu
 
 def _requests(usage: Mapping[str, Any]) -> int:
     """Fees per call: OpenRouter's web searches, xAI's sources, Perplexity's search."""
-    searches = wire.count(wire.mapping(usage.get("server_tool_use_details")).get("web_search_requests"))
-    sources = wire.count(usage.get("num_sources_used"))
-    queries = wire.count(usage.get("num_search_queries"))
-    if not queries and usage.get("search_context_size"):
-        queries = 1
-    return searches + sources + queries
+    fees = 0
+    if "server_tool_use_details" in usage:
+        fees += wire.count(wire.mapping(usage["server_tool_use_details"]).get("web_search_requests"))
+    if "num_sources_used" in usage:
+        fees += wire.count(usage["num_sources_used"])
+    if "search_context_size" in usage or "num_search_queries" in usage:
+        fees += wire.count(usage.get("num_search_queries")) or 1
+    return fees
 
 
 def _flags(excess: int, *, clamped: bool) -> tuple[str, ...]:
-    flags: list[str] = []
-    if excess > 0:
-        flags.append("hidden_output")
-    if excess < 0:
-        flags.append("usage_mismatch")
-    if clamped:
-        flags.append("usage_clamped")
-    return tuple(flags)
+    if not excess and not clamped:
+        return ()
+    total = ("hidden_output",) if excess > 0 else ("usage_mismatch",) if excess else ()
+    return (*total, "usage_clamped") if clamped else total

@@ -1,0 +1,64 @@
+# Tallygate. `make serve` sets everything up on a fresh machine and serves; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup serve test lint format bench demo requirements
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make serve         set up and serve the gateway (PORT, WORKERS, DATABASE_URL ... from the environment)"
+	@echo "make demo          90 days of realistic traffic for the pages"
+	@echo "make test          the whole test suite"
+	@echo "make lint          ruff (format and lint) and mypy"
+	@echo "make format        let ruff format and fix"
+	@echo "make bench         benchmarks against peers (needs nginx and wrk)"
+	@echo "make requirements  compile requirements*.txt from pyproject.toml"
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; found: $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "python3 cannot make virtual environments here; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/python requirements.txt
+	@echo "installing pinned dependencies (a minute or two, the first time) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime requirements-dev.txt
+	@echo "installing pinned development dependencies ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/runtime
+
+serve: setup
+	@exec $(BIN)/python manage.py serve
+
+demo: setup
+	@$(BIN)/python manage.py demo
+
+test: $(VENV)/development
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/development
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(VENV)/development
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/development
+	@$(BIN)/python benchmarks/run.py
+
+requirements: $(VENV)/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt

@@ -1,0 +1,148 @@
+"""Providers with their credentials (write-only), and the models they sell."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog import rates
+from catalog.admin.policies import NobodyDeletes
+from catalog.admin.prices import PriceInline, in_force_at
+from catalog.models import LanguageModel, Provider
+
+
+class ProviderForm(forms.ModelForm[Provider]):
+    """The credential goes in and never comes out: neither into the page nor into the history."""
+
+    new_credential = forms.CharField(
+        required=False,
+        strip=True,
+        max_length=2000,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "size": 60}),
+        help_text="Replaces the stored one. Kept encrypted; never shown again. Empty: unchanged.",
+    )
+    remove_credential = forms.BooleanField(required=False, help_text="Forget the stored credential.")
+
+    class Meta:
+        model = Provider
+        exclude = ["api_key_encrypted"]
+
+    def save(self, commit: bool = True) -> Provider:
+        if self.cleaned_data["remove_credential"]:
+            self.instance.set_credential("")
+        if self.cleaned_data["new_credential"]:
+            self.instance.set_credential(self.cleaned_data["new_credential"])
+        return super().save(commit)
+
+
+@admin.register(Provider)
+class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
+    form = ProviderForm
+    list_display = ["name", "kind", "base_url", "region", "credential", "models_sold", "priority", "enabled", "is_sandbox"]
+    list_filter = ["kind", "enabled", "is_sandbox"]
+    search_fields = ["name", "base_url", "region"]
+    readonly_fields = ["credential"]
+    fieldsets = [
+        (None, {"fields": ["name", "kind", "base_url", "region", "priority", "enabled", "is_sandbox"]}),
+        ("Credential", {"fields": ["credential", "api_key_env", "new_credential", "remove_credential"]}),
+        (
+            "Patience",
+            {"fields": ["connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout", "max_attempts"]},
+        ),
+        (
+            "Breaker",
+            {
+                "fields": [
+                    "breaker_failures",
+                    ("breaker_failure_rate", "breaker_window", "breaker_min_calls"),
+                    "breaker_cooldown",
+                    ("slow_p99", "slow_for"),
+                ]
+            },
+        ),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        return super().get_queryset(request).annotate(models_count=Count("models"))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
+        """People who may only look are not offered a field to type a credential into."""
+        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        if may_write:
+            return self.fieldsets
+        name, options = self.fieldsets[1]
+        looked_at = (name, {**options, "fields": ["credential", "api_key_env"]})
+        return [self.fieldsets[0], looked_at, *self.fieldsets[2:]]
+
+    @admin.display(description="credential")
+    def credential(self, provider: Provider) -> str:
+        return provider.credential_source
+
+    @admin.display(description="models", ordering="models_count")
+    def models_sold(self, provider: Provider) -> int:
+        return provider.models_count  # type: ignore[attr-defined, no-any-return]
+
+
+class PricedFilter(admin.SimpleListFilter):
+    """Models that can be called but have no price in force are found here, not in next month's bill."""
+
+    title = "price in force"
+    parameter_name = "priced"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No: calls are booked as unknown")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LanguageModel]) -> QuerySet[LanguageModel]:
+        if self.value() in ("yes", "no"):
+            return queryset.filter(price_in_force__isnull=self.value() == "no")
+        return queryset
+
+
+@admin.register(LanguageModel)
+class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
+    list_display = [
+        "name",
+        "provider",
+        "input_price",
+        "output_price",
+        "reasoning_price",
+        "context_window",
+        "max_output_tokens",
+        "enabled",
+        "source",
+        "source_date",
+    ]
+    list_filter = [PricedFilter, "enabled", "provider"]
+    list_select_related = ["provider"]
+    search_fields = ["name", "provider__name"]
+    autocomplete_fields = ["provider"]
+    inlines = [PriceInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LanguageModel]:
+        current = in_force_at(timezone.now()).filter(model=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("provider")
+            .annotate(
+                price_in_force=Subquery(current.values("pk")[:1]),
+                listed_input=Subquery(current.values("input")[:1]),
+                listed_output=Subquery(current.values("output")[:1]),
+                listed_reasoning=Subquery(current.values("reasoning")[:1]),
+            )
+        )
+
+    @admin.display(description="input, $/1M", ordering="listed_input")
+    def input_price(self, model: Any) -> str:
+        return rates.plain(model.listed_input) or "unknown"
+
+    @admin.display(description="output, $/1M", ordering="listed_output")
+    def output_price(self, model: Any) -> str:
+        return rates.plain(model.listed_output) or "unknown"
+
+    @admin.display(description="reasoning, $/1M", ordering="listed_reasoning")
+    def reasoning_price(self, model: Any) -> str:
+        return rates.plain(model.listed_reasoning) or "as output"

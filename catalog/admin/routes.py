@@ -1,0 +1,43 @@
+"""Routes with their targets."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from catalog.models import Route, RouteTarget
+
+
+class TargetInline(admin.TabularInline[RouteTarget, Route]):
+    model = RouteTarget
+    extra = 1
+    autocomplete_fields = ["model"]
+    ordering = ["position"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RouteTarget]:
+        return super().get_queryset(request).select_related("model__provider", "route")
+
+
+@admin.register(Route)
+class RouteAdmin(admin.ModelAdmin[Route]):
+    list_display = ["name", "strategy", "resolves_to", "cache_ttl", "enabled"]
+    list_filter = ["strategy", "enabled"]
+    search_fields = ["name", "targets__model__name"]
+    inlines = [TargetInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
+        return super().get_queryset(request).prefetch_related("targets__model__provider")
+
+    @admin.display(description="resolves to")
+    def resolves_to(self, route: Route) -> str:
+        return ", ".join(f"{target.model} ({target.weight})" for target in route.targets.all()) or "nothing"
+
+
+@admin.register(RouteTarget)
+class RouteTargetAdmin(admin.ModelAdmin[RouteTarget]):
+    """Which routes use a model: the other direction of the route's page."""
+
+    list_display = ["route", "position", "model", "weight"]
+    list_filter = ["route", "model__provider"]
+    list_select_related = ["route", "model__provider"]
+    search_fields = ["route__name", "model__name", "model__provider__name"]
+    autocomplete_fields = ["route", "model"]

@@ -1,0 +1,53 @@
+"""[[providers]] and [providers.policy]."""
+
+from collections.abc import Iterator
+
+from catalog import vault
+from catalog.declaration import changes, schema
+from catalog.declaration.changes import Change
+from catalog.models import Provider
+
+POLICY = schema.Policy.__struct_fields__
+
+
+def apply(declaration: schema.Declaration) -> Iterator[Change]:
+    seen: set[str] = set()
+    for index, declared in enumerate(declaration.content.providers):
+        path = ("providers", index)
+        declaration.once(seen, declared.name, (*path, "name"), f"provider {declared.name}")
+        if declared.api_key and declared.api_key_env:  # an UNSET is falsy
+            raise declaration.error((*path, "api_key"), "give api_key or api_key_env, not both")
+        provider = Provider.objects.filter(name=declared.name).first()
+        is_new = provider is None
+        provider = provider or Provider(name=declared.name)
+        differences = changes.assign(
+            provider,
+            declared.given("kind", "base_url", "api_key_env", "region", "enabled", "priority")
+            | declared.policy.given(*POLICY),
+        )
+        differences += _credential(provider, declared)
+        if is_new or differences:
+            changes.save(provider, declaration=declaration, path=path)
+        if is_new:
+            yield Change("+", f"provider {provider.name}", f"{provider.kind} at {provider.base_url}")
+        elif differences:
+            yield Change("~", f"provider {provider.name}", ", ".join(differences))
+
+
+def _credential(provider: Provider, declared: schema.Provider) -> list[str]:
+    """Store a given api_key (never shown); a given api_key_env takes the place of a stored one."""
+    if declared.api_key and _stored(provider) != declared.api_key:
+        before = provider.credential_source
+        provider.set_credential(declared.api_key)
+        return [f"credential {before} -> stored" if before != "stored" else "credential replaced"]
+    if declared.api_key_env and provider.api_key_encrypted:
+        provider.set_credential("")
+        return [f"credential stored -> env {declared.api_key_env}"]
+    return []
+
+
+def _stored(provider: Provider) -> str | None:
+    try:
+        return vault.decrypt(provider.api_key_encrypted) if provider.api_key_encrypted else None
+    except vault.CredentialUnreadable:
+        return None

@@ -1,0 +1,247 @@
+"""The declared configuration as typed values, and every complaint about it with its line.
+
+A key that is left out is not managed by the file: on something new it takes its default, on something that
+exists it stays as it is.
+"""
+
+import datetime as dt
+import difflib
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from catalog.declaration.lines import Lines, Path
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1, le=2_147_483_647)]
+CountOrZero = Annotated[int, Meta(ge=0, le=2_147_483_647)]
+Small = Annotated[int, Meta(ge=0, le=32_767)]
+Money = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+MONEY = {
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "per_request",
+    "amount",
+}
+
+
+class DeclarationError(Exception):
+    """The file cannot be applied. ``line`` is where, the message is why; nothing was changed."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """The keys among ``names`` that the file gives."""
+        return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
+
+
+class Policy(Table, frozen=True):
+    connect_timeout: Positive | UnsetType = UNSET
+    first_byte_timeout: Positive | UnsetType = UNSET
+    idle_timeout: Positive | UnsetType = UNSET
+    total_timeout: Positive | UnsetType = UNSET
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    breaker_failures: Annotated[int, Meta(ge=1, le=32_767)] | UnsetType = UNSET
+    breaker_failure_rate: Annotated[float, Meta(gt=0, le=1)] | UnsetType = UNSET
+    breaker_window: Count | UnsetType = UNSET
+    breaker_min_calls: Count | UnsetType = UNSET
+    breaker_cooldown: Positive | UnsetType = UNSET
+    slow_p99: Positive | UnsetType = UNSET
+    slow_for: Count | UnsetType = UNSET
+
+
+class Provider(Table, frozen=True):
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
+    kind: Literal["openai", "anthropic", "gemini", "openai_compatible"]
+    base_url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=300)]
+    api_key_env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)] | UnsetType = UNSET
+    api_key: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    region: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    priority: Small | UnsetType = UNSET
+    policy: Policy = Policy()
+
+
+class Price(Table, frozen=True):
+    effective_from: Annotated[dt.datetime, Meta(tz=True)] | UnsetType = UNSET
+    input: Money | UnsetType = UNSET
+    output: Money | UnsetType = UNSET
+    cache_read: Money | UnsetType = UNSET
+    cache_write_5m: Money | UnsetType = UNSET
+    cache_write_1h: Money | UnsetType = UNSET
+    reasoning: Money | UnsetType = UNSET
+    audio_input: Money | UnsetType = UNSET
+    audio_output: Money | UnsetType = UNSET
+    per_request: Money | UnsetType = UNSET
+    above_input_tokens: CountOrZero = 0
+    variant: Literal["standard", "batch", "flex", "priority", "fast"] = "standard"
+    daily_utc: Annotated[
+        str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")
+    ] = ""
+    weekdays: Literal["", "mon-fri", "sat-sun"] = ""
+
+
+class Model(Table, frozen=True):
+    provider: str
+    name: Annotated[str, Meta(pattern=r"^\S+$", max_length=200)]
+    context_window: Count | UnsetType = UNSET
+    max_output_tokens: Count | UnsetType = UNSET
+    capabilities: dict[str, bool | int | str] | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    prices: list[Price] = []
+
+
+class Target(Table, frozen=True):
+    model: str
+    weight: Count = 1
+
+
+class Route(Table, frozen=True):
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=100)]
+    strategy: Literal["ordered", "weighted", "cheapest", "fastest", "classify"] | UnsetType = UNSET
+    targets: list[Target | str] | UnsetType = UNSET
+    cache_ttl: CountOrZero | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class Key(Table, frozen=True):
+    """What an existing key may do; keys are made by ``manage.py create_key``, which shows the secret."""
+
+    name: str
+    models: list[Annotated[str, Meta(min_length=1, max_length=200)]] | UnsetType = UNSET
+    expires_at: Annotated[dt.datetime, Meta(tz=True)] | UnsetType = UNSET
+
+
+class Team(Table, frozen=True):
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+    title: Annotated[str, Meta(max_length=120)] | UnsetType = UNSET
+    cost_center: Annotated[str, Meta(max_length=60)] | UnsetType = UNSET
+    models: list[Annotated[str, Meta(min_length=1, max_length=200)]] | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    keys: list[Key] = []
+    limits: list[dict[str, Any]] = []  # read by metering/declaration.py, which knows what a limit is
+
+
+class Content(Table, frozen=True):
+    providers: list[Provider] = []
+    models: list[Model] = []
+    routes: list[Route] = []
+    teams: list[Team] = []
+
+
+TableT = TypeVar("TableT", bound=Table)
+
+
+class Declaration:
+    """A file that has been read: its content, and the way from a value to its line."""
+
+    def __init__(self, *, text: str, name: str) -> None:
+        self.source = f"apply {PurePath(name).name}"[:200]  # of what it adds: models and prices name it
+        self._lines = Lines(text)
+        self.content = Content()
+
+    def error(self, path: Path, message: str) -> DeclarationError:
+        return DeclarationError(self._lines.of(path), message)
+
+    def convert(self, value: Any, table: type[TableT], path: Path = ()) -> TableT:
+        """``value`` as a ``table``. Raises DeclarationError."""
+        try:
+            return msgspec.convert(value, table)
+        except msgspec.ValidationError as error:
+            where, message = _explain(str(error), value, table)
+            raise self.error((*path, *where), message) from error
+
+    def once(self, seen: set[Any], identity: Any, path: Path, what: str) -> None:
+        """Refuse a second declaration of the same thing."""
+        if identity in seen:
+            raise self.error(path, f"{what} is declared twice")
+        seen.add(identity)
+
+
+def read(*, text: str, name: str) -> Declaration:
+    """The declaration in ``text``. Raises DeclarationError with the line that is wrong."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise DeclarationError(
+            int(line[1]) if line else text.count("\n") + 1, f"not valid TOML: {error}"
+        ) from error
+    declaration = Declaration(text=text, name=name)
+    declaration.content = declaration.convert(raw, Content)
+    return declaration
+
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$")
+_MISSING = re.compile(r"Object missing required field `(.*)`$")
+_STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+)\]")
+
+
+def _explain(complaint: str, value: Any, table: type[Table]) -> tuple[Path, str]:
+    """msgspec's complaint as (path of the culprit, words for the person who wrote the file)."""
+    message, _, location = complaint.partition(" - at `$")
+    path: Path = tuple(int(index) if index else key for key, index in _STEP.findall(location))
+    if unknown := _UNKNOWN.match(message):
+        known = _keys_at(table, path)
+        close = difflib.get_close_matches(unknown[1], known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return (*path, unknown[1]), f"unknown key {unknown[1]!r}: {hint}"
+    if missing := _MISSING.match(message):
+        return path, f"{missing[1]!r} is missing"
+    name = ".".join(str(step) for step in path if isinstance(step, str)) or "the file"
+    culprit = _dig(value, path)
+    if path and path[-1] in MONEY:
+        if isinstance(culprit, int | float | Decimal) and not isinstance(culprit, bool):
+            return path, f'{name} is money and money is written in quotes: {path[-1]} = "{culprit}"'
+        return path, f'{name} must be an amount in quotes with at most 6 decimals, such as "2.50"'
+    shown = f", not {culprit!r}" if _is_scalar(culprit) and path[-1] != "api_key" else ""
+    return path, f"{name}: {_lower(message)}{shown}"
+
+
+def _keys_at(table: Any, path: Path) -> list[str]:
+    """The keys that the table at ``path`` may have."""
+    for step in path:
+        if isinstance(step, str):
+            table = _table_in(table.__annotations__[step])
+    return list(table.__struct_fields__)
+
+
+def _table_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return annotation
+    parts = (_table_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((found for found in parts if found is not None), None)
+
+
+def _dig(value: Any, path: Path) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:].replace("`", "")

@@ -1,0 +1,61 @@
+"""The two doors. Calls (/v1/...) go straight to proxy's views; people go through Django and its middleware."""
+
+import os
+from zoneinfo import ZoneInfo
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+
+import structlog
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+people = get_asgi_application()
+
+from gateway_project import health  # noqa: E402 - after django.setup()
+from proxy import urls  # noqa: E402
+from proxy.gateway import Gateway  # noqa: E402
+from proxy.requests import Receive, Scope, Send  # noqa: E402
+
+log = structlog.get_logger(__name__)
+gateway: Gateway | None = None
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """ASGI entry: lifespan starts and stops the worker's gateway."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] != "http":
+        return
+    elif scope["path"].startswith("/v1/") and gateway is not None:
+        await urls.view_for(scope["path"])()(scope, receive, send, gateway)
+    elif scope["path"] in health.PATHS:
+        await health.answer(scope["path"], send, gateway)
+    else:
+        await people(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    global gateway
+    await receive()
+    starting = Gateway(conninfo=_conninfo(), zone=ZoneInfo(settings.TIME_ZONE))
+    try:
+        await starting.start()
+    except Exception as error:
+        log.exception("worker_did_not_start")
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    gateway = starting
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await gateway.stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _conninfo() -> str:
+    """libpq's words for the database that Django uses."""
+    from django.db import connection
+    from psycopg.conninfo import make_conninfo
+
+    parameters = connection.get_connection_params()
+    wanted = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "options")
+    return make_conninfo(**{name: parameters[name] for name in wanted if parameters.get(name)})

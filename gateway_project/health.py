@@ -1,0 +1,42 @@
+"""/healthz (the process lives) and /readyz (it can serve: database, at least one usable provider)."""
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from proxy.gateway import Gateway
+from proxy.requests import Send
+
+PATHS = frozenset({"/healthz", "/readyz"})
+
+
+async def answer(path: str, send: Send, gateway: Gateway | None) -> None:
+    """200 with ``{"status": "ok"}``, or 503 with the reasons."""
+    problems = [] if path == "/healthz" else await _problems(gateway)
+    body = msgspec.json.encode(
+        {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
+    )
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 503 if problems else 200,
+            "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _problems(gateway: Gateway | None) -> list[str]:
+    if gateway is None:
+        return ["worker is starting"]
+    problems: list[str] = []
+    if not gateway.keeper.current.catalog.providers:
+        problems.append(
+            "no usable provider: set a vendor's API key, or enter one at /admin/catalog/provider/"
+        )
+    try:
+        async with gateway.pool.connection(timeout=2) as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, PoolTimeout, OSError):
+        problems.append("database cannot be reached")
+    return problems

@@ -1,0 +1,144 @@
+import datetime as dt
+import os
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, connections
+from django.db.utils import OperationalError
+
+from gateway_project import bootstrap, sandbox_process
+from gateway_project.bootstrap import Made
+from gateway_project.server import Server
+
+SETUP_LOCK = 814000  # two commands that migrate at once take turns
+CURL = """  curl {url}/v1/chat/completions \\
+    -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
+    -d '{{"model": "{model}", "messages": [{{"role": "user", "content":
+         "What is the capital of France? Answer with one word."}}]}}'"""
+PREFERRED = ("claude-haiku-4-5", "gemini-2.5-flash", "gpt-4o-mini")
+
+
+class Command(BaseCommand):
+    help = "Migrates, bootstraps (unless --no-bootstrap) and serves the gateway until stopped."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--no-bootstrap", action="store_true", help="migrate and serve what is configured; create nothing"
+        )
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="default 127.0.0.1")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="default PORT or 8000")
+        parser.add_argument("--workers", type=int, default=settings.WORKERS, help="default WORKERS or 2")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.url = f"http://{options['host']}:{options['port']}".replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        self._require_free_port(options["host"], options["port"])
+        made = self._set_up(with_bootstrap=not options["no_bootstrap"])
+        if not options["no_bootstrap"]:
+            self._choose_vendors(options["port"])
+        self._say(f"starting {options['workers']} workers ...")
+        connections.close_all()
+        Server(
+            bind=f"{options['host']}:{options['port']}",
+            workers=options["workers"],
+            when_ready=lambda: self._announce(made),
+        ).run()
+
+    def _require_free_port(self, host: str, port: int) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {port} on {host} cannot be used ({error.strerror}). "
+                    "Stop what listens there, or choose another: PORT=8001 make serve"
+                ) from error
+
+    def _set_up(self, *, with_bootstrap: bool) -> Made | None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be reached: {error}Check DATABASE_URL.") from error
+        try:
+            self._say("bringing the database up to date ...")
+            call_command("migrate", verbosity=0, interactive=False)
+            if not with_bootstrap:
+                return None
+            self._say("filling the price catalog ...")
+            return bootstrap.bootstrap(at=dt.datetime.now(dt.UTC))
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+
+    def _choose_vendors(self, port: int) -> None:
+        if bootstrap.has_vendor_credential():
+            bootstrap.retire_sandbox()
+            self.stdout.write("  vendors: real credentials found; the sandbox is off")
+            return
+        base_url = sandbox_process.start(preferred_port=port + 1000)
+        bootstrap.use_sandbox(base_url=base_url, at=dt.datetime.now(dt.UTC))
+        self.stdout.write(
+            f"  vendors: no credential is set, so the sandbox answers ({base_url}: fake vendors, fake bills).\n"
+            "  Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY and start again to use the real ones."
+        )
+
+    def _announce(self, made: Made | None) -> None:
+        threading.Thread(target=self._announce_when_ready, args=(made,), daemon=True).start()
+
+    def _announce_when_ready(self, made: Made | None) -> None:
+        problem = self._wait_until_ready()
+        lines = ["", f"Tallygate serves at {self.url}   (Ctrl-C stops it)", f"  spend  {self.url}/spend/"]
+        if made and made.admin_password:
+            lines.append(f"  admin  {self.url}/admin/   login: admin   password: {made.admin_password}")
+        else:
+            lines.append(f"  admin  {self.url}/admin/   (lost the password: manage.py changepassword admin)")
+        if made and made.api_key:
+            lines += ["", f"  API key (shown once): {made.api_key}", "", "Try it:", self._curl(made.api_key)]
+        else:
+            lines.append("  a key: manage.py create_key --team demo --name mine")
+        if problem:
+            lines += ["", f"  NOT READY: {problem}"]
+        self.stdout.write("\n".join(lines) + "\n")
+
+    def _curl(self, key: str) -> str:
+        from catalog.models import LanguageModel
+
+        sold = set(
+            LanguageModel.objects.filter(provider__enabled=True, name__in=PREFERRED).values_list(
+                "name", flat=True
+            )
+        )
+        model = next((name for name in PREFERRED if name in sold), PREFERRED[0])
+        return CURL.format(url=self.url, key=key, model=model)
+
+    def _wait_until_ready(self, seconds: float = 30) -> str:
+        """Empty when /readyz answers 200; else what it said last."""
+        problem = "no worker answers"
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):  # noqa: S310 - our own address
+                    return ""
+            except urllib.error.HTTPError as error:
+                with error:
+                    problem = error.read().decode(errors="replace")
+                if "starting" not in problem:
+                    return problem
+            except OSError:
+                pass
+            time.sleep(0.2)
+        return problem
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

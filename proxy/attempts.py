@@ -1,0 +1,157 @@
+"""One upstream attempt: hold, exchange, settle. Whatever happens in between, exactly one entry is booked."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from catalog.snapshot import ModelRow
+from metering.entries import Admission, Result
+from proxy.adapters.base import Adapter, ErrorClass, Target, VendorError, VendorRequest
+from proxy.adapters.registry import adapter_for
+from proxy.breakers import Passage
+from proxy.gateway import Gateway
+from proxy.job import Job
+
+GRACE_SECONDS = 60  # a hold outlives its call's deadline by this much before the sweeper takes it for lost
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An admitted attempt. ``exchange`` in plain.py and streamed.py turn it into a Result."""
+
+    gateway: Gateway
+    job: Job
+    model: ModelRow
+    number: int
+    adapter: Adapter
+    target: Target
+    request: VendorRequest
+    admission: Admission
+    began: float
+
+    def milliseconds(self) -> int:
+        return round((self.gateway.clock() - self.began) * 1000)
+
+
+@dataclass(slots=True)
+class Ended:
+    """An exchange's end: the result to book, and the failure to act on (None: a good answer)."""
+
+    result: Result
+    error: VendorError | None = None
+    body: bytes = b""
+
+
+async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> Attempt:
+    """Set the bound aside and prepare the vendor's request.
+
+    Raises UnsupportedField (before anything is held), LimitReached, LedgerUnavailable.
+    """
+    adapter = adapter_for(model.provider.kind)
+    bounds = job.bounds(model)
+    wanted = bounds.output_wanted
+    named = job.parsed.max_output_tokens is not None or model.provider.kind == "anthropic"
+    target = job.target(model, ceiling=wanted if named else None)
+    request = adapter.request_for(job.parsed.call, target)
+    admission = await gateway.books.hold(
+        call=job.call(model, number),
+        bounds=bounds,
+        limits=job.configuration.limits.in_scope(
+            team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id
+        ),
+        expires_at=dt.datetime.now(dt.UTC)
+        + dt.timedelta(seconds=job.deadline - gateway.clock() + GRACE_SECONDS),
+    )
+    unbounded = admission.limited and not named and model.max_output_tokens is None
+    if admission.output_tokens < wanted or unbounded:
+        target = job.target(model, ceiling=admission.output_tokens)
+        request = adapter.request_for(job.parsed.call, target)
+    request.headers["x-client-request-id"] = f"{job.request_id}-{number}"
+    return Attempt(
+        gateway=gateway,
+        job=job,
+        model=model,
+        number=number,
+        adapter=adapter,
+        target=target,
+        request=request,
+        admission=admission,
+        began=gateway.clock(),
+    )
+
+
+async def settled(
+    attempt: Attempt, passage: Passage, exchange: Callable[[Attempt], Awaitable[Ended]]
+) -> tuple[Ended, Decimal | None]:
+    """Run the exchange within the deadline and book its end durably; returns the end and the cost.
+
+    The entry is queued before anything else can be cancelled: a caller who leaves cannot lose it.
+    """
+    gateway = attempt.gateway
+    try:
+        ended = await _within_deadline(attempt, exchange)
+    except (
+        BaseException
+    ):  # cancelled, or our own fault: the vendor may have worked, so it is booked as unknown
+        passage.end(None, now=gateway.clock())
+        _book(attempt, Result(outcome="client_closed", latency_ms=attempt.milliseconds()))
+        raise
+    error = ended.error
+    passage.end(error.error_class if error else None, now=gateway.clock(), succeeded=error is None)
+    cost, durable = _book(attempt, ended.result)
+    await durable
+    return ended, cost
+
+
+def failure(attempt: Attempt, error: VendorError) -> Ended:
+    """The end of an attempt that the vendor refused or that broke before any usage was seen."""
+    refused = not error.sent or (error.status is not None and error.status >= 400)
+    return Ended(
+        error=error,
+        result=Result(
+            outcome="error",
+            not_billed=refused,
+            status=error.status,
+            error_class=error.error_class.value,
+            error_message=error.message,
+            upstream_id=error.upstream_id or "",
+            latency_ms=attempt.milliseconds(),
+        ),
+    )
+
+
+def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
+    entry, durable = attempt.gateway.books.settle(
+        admission=attempt.admission, result=result, prices=attempt.model.prices
+    )
+    durable.add_done_callback(_retrieved)
+    return entry.cost, durable
+
+
+def _retrieved(future: "asyncio.Future[str]") -> None:
+    """Nobody may be waiting any more; the failure was logged where it happened."""
+    if not future.cancelled():
+        future.exception()
+
+
+async def _within_deadline(attempt: Attempt, exchange: Callable[[Attempt], Awaitable[Ended]]) -> Ended:
+    seconds = max(0.0, attempt.job.deadline - attempt.gateway.clock())
+    try:
+        async with asyncio.timeout(seconds):
+            return await exchange(attempt)
+    except VendorError as error:
+        return failure(attempt, error)
+    except TimeoutError:
+        return failure(
+            attempt,
+            VendorError(
+                error_class=ErrorClass.TRANSPORT,
+                message="the request's deadline passed",
+                code="total_timeout",
+            ),
+        )
+
+
+__all__ = ["Attempt", "Ended", "admitted", "failure", "settled"]

@@ -1,0 +1,56 @@
+"""The caller's end of a stream over ASGI."""
+
+import asyncio
+
+from proxy.job import Served
+from proxy.requests import Receive, Send
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),  # nginx must not collect what is meant to flow
+]
+
+
+class StreamDelivery:
+    """Sends frames as they come and notices when the caller leaves."""
+
+    def __init__(self, send: Send, receive: Receive, headers: list[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._headers = headers
+        self.begun = False
+        self.gone = False
+        self._watch = asyncio.create_task(self._until_gone(receive), name="caller")
+
+    async def begin(self, served: Served) -> None:
+        """The status and headers; the attempts so far are known only now."""
+        if self.begun:
+            return
+        self.begun = True
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    *STREAM_HEADERS,
+                    *self._headers,
+                    (b"x-tallygate-model", served.model.encode()),
+                    (b"x-tallygate-attempts", str(served.attempts).encode()),
+                ],
+            }
+        )
+
+    async def send(self, frames: bytes) -> None:
+        if frames and not self.gone:
+            await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+
+    async def end(self) -> None:
+        """Close the answer, if one was begun, and stop watching."""
+        self._watch.cancel()
+        if self.begun:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True

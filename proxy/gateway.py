@@ -1,0 +1,60 @@
+"""What one worker holds while it serves: its connections, its books, its configuration, its breakers."""
+
+import random
+import time
+import uuid
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg_pool import AsyncConnectionPool
+
+from metering.books import Books
+from metering.sweeper import Sweeper
+from proxy.breakers import Breakers
+from proxy.configuration import ConfigurationKeeper
+from proxy.upstream import Upstream
+
+POOL_CONNECTIONS = 4  # one writer for holds, one for settlements, the sweeper, the configuration
+
+
+class Gateway:
+    """Started once in the worker's event loop; ``stop`` writes what is still waiting to be booked."""
+
+    def __init__(self, *, conninfo: str, zone: ZoneInfo) -> None:
+        self.worker = uuid.uuid4()
+        self.zone = zone
+        self.draw = random.Random()  # noqa: S311 - spreads load, keeps no secret
+        self.draining = 0
+        self.in_flight = 0
+        self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            conninfo,
+            min_size=2,
+            max_size=POOL_CONNECTIONS,
+            timeout=5.0,
+            open=False,
+            kwargs={"autocommit": True, "application_name": "tallygate-worker"},
+        )
+        self.books = Books(pool=self.pool, zone=zone, worker=self.worker)
+        self.sweeper = Sweeper(pool=self.pool, books=self.books, worker=self.worker, zone=zone)
+        self.keeper = ConfigurationKeeper(pool=self.pool, conninfo=conninfo)
+        self.upstream = Upstream()
+        self.breakers = Breakers()
+
+    async def start(self) -> None:
+        await self.pool.open(wait=True, timeout=30)
+        self.books.start()
+        await self.sweeper.start()
+        await self.keeper.start()
+        await self.upstream.start()
+
+    async def stop(self) -> None:
+        await self.keeper.stop()
+        await self.upstream.stop()
+        await self.books.stop()
+        await self.sweeper.stop()
+        await self.pool.close()
+
+    @staticmethod
+    def clock() -> float:
+        """Monotonic seconds: for durations and breakers, never for the books."""
+        return time.monotonic()

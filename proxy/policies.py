@@ -1,0 +1,76 @@
+"""Who may call what, as DRF policy classes listed on the views."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.throttling import BaseThrottle
+
+from catalog import keys
+from catalog.snapshot import KeyRow
+from proxy import chat, errors, routing
+from proxy.chat import ParsedChat
+from proxy.requests import CallRequest
+
+MAX_IN_FLIGHT = 2_000  # calls per worker at one moment; beyond it new ones are asked to come back
+NO_SUCH_KEY = "0" * 64
+
+
+class GatewayKeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer KEY`` or ``x-api-key: KEY``; found by prefix, compared by keyed hash."""
+
+    def authenticate(self, request: Any) -> tuple[KeyRow, str]:
+        secret = self._secret(request)
+        prefix = keys.parse(secret)
+        key = request.configuration.catalog.keys.get(prefix) if prefix else None
+        if not keys.matches(secret, key.digest if key else NO_SUCH_KEY) or key is None:
+            raise errors.Unauthorized(
+                "Incorrect API key. Keys look like tg_... and are made by your platform admin."
+            )
+        if key.expires_at is not None and key.expires_at <= request.started_at:
+            raise errors.Unauthorized(
+                f"This API key expired on {key.expires_at:%Y-%m-%d}. Ask your platform admin for a new one.",
+                code="expired_api_key",
+            )
+        return key, key.prefix
+
+    def _secret(self, request: CallRequest) -> str:
+        scheme, _, credential = request.headers.get(b"authorization", b"").partition(b" ")
+        secret = credential if scheme.lower() == b"bearer" else request.headers.get(b"x-api-key", b"")
+        if not secret:
+            raise errors.Unauthorized(
+                "No API key. Send it as 'Authorization: Bearer tg_...'.", code="missing_api_key"
+            )
+        return secret.strip().decode("latin-1")
+
+
+class MayCallModel(BasePermission):
+    """The route exists, and both the team and the key may call it."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        view.route = routing.route_for(request.configuration.catalog, request.user, request.data.model)
+        return True
+
+
+class WorkerHasRoom(BaseThrottle):
+    """A bound on the calls in flight, so that a stuck vendor cannot take the worker's memory."""
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        in_flight: int = request.gateway.in_flight
+        return in_flight < MAX_IN_FLIGHT
+
+    def wait(self) -> float:
+        return 1.0
+
+
+class ChatParser(BaseParser):
+    """The body as a valid chat completion. Raises BadRequest."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> ParsedChat:
+        return chat.parse(stream)
+
+
+__all__ = ["ChatParser", "GatewayKeyAuthentication", "MayCallModel", "WorkerHasRoom"]

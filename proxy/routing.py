@@ -1,0 +1,41 @@
+"""From a name to the models that may serve it, in the order in which they are tried."""
+
+import random
+
+from catalog.snapshot import CatalogSnapshot, KeyRow, ModelRow, RouteRow, key_may_call
+from proxy import errors
+
+
+def route_for(catalog: CatalogSnapshot, key: KeyRow, name: str) -> RouteRow:
+    """The route behind ``name``. Raises NotFound or Forbidden."""
+    route = catalog.route(name)
+    if route is None:
+        raise errors.NotFound(
+            f"The model {name!r} does not exist here. GET /v1/models lists what this key may call.",
+            code="model_not_found",
+            param="model",
+        )
+    if not key_may_call(key, name):
+        raise errors.Forbidden(f"This key may not call {name!r}.", param="model", retry=False)
+    return route
+
+
+def targets_for(route: RouteRow, *, draw: random.Random) -> list[ModelRow]:
+    """The route's models in the order to try them, each once.
+
+    ``weighted`` draws without replacement by weight; every other strategy goes by position for now.
+    """
+    if route.strategy != "weighted":
+        return [model for model, _ in route.targets]
+    left = [target for target in route.targets if target[1] > 0]
+    order: list[ModelRow] = []
+    while left:
+        chosen = draw.choices(left, weights=[weight for _, weight in left])[0]
+        left.remove(chosen)
+        order.append(chosen[0])
+    return order
+
+
+def visible_names(catalog: CatalogSnapshot, key: KeyRow) -> list[RouteRow]:
+    """The routes that a key may call, by name."""
+    return [route for name, route in sorted(catalog.routes.items()) if key_may_call(key, name)]

@@ -1,0 +1,130 @@
+"""The exchange of a streamed call: vendor bytes in, frames to the caller, usage kept.
+
+Frames are held back until the first one with content, so that a vendor failing before it can still be retried
+or replaced without the caller noticing. A caller that leaves does not end the exchange at once: for a while the
+stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from metering.entries import Result
+from proxy import estimation
+from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
+from proxy.attempts import Attempt, Ended, failure
+from proxy.job import Delivery, Served
+
+DRAIN_SECONDS = 10.0
+MAX_DRAINING = 64  # per worker; beyond it a caller's leaving cuts the stream at once
+
+
+@dataclass(slots=True)
+class StreamExchange:
+    """The state of one streamed attempt."""
+
+    delivery: Delivery
+    attempt: Attempt = field(init=False)
+    reader: ChunkReader = field(init=False)
+    held_back: list[bytes] = field(default_factory=list)
+    first_byte_ms: int | None = None
+
+    async def __call__(self, attempt: Attempt) -> Ended:
+        """Run the exchange. Raises VendorError only while nothing was sent to the caller."""
+        self.attempt = attempt
+        self.reader = attempt.adapter.chunks_from(attempt.job.parsed.call, attempt.target)
+        upstream = attempt.gateway.upstream
+        async with upstream.send(attempt.request, attempt.model.provider) as response:
+            if not 200 <= response.status < 300:
+                body = await response.body()
+                raise attempt.adapter.error_from(response.status, response.headers, body)
+            return await self._relay(response.pieces())
+
+    async def _relay(self, pieces: AsyncIterator[bytes]) -> Ended:
+        try:
+            async for piece in pieces:
+                if self.first_byte_ms is None:
+                    self.first_byte_ms = self.attempt.milliseconds()
+                await self._pass_on(self.reader.feed(piece))
+                if self.reader.state.error is not None:
+                    raise self.reader.state.error
+                if self.delivery.gone:
+                    return await self._after_leaving(pieces)
+            if not self.reader.state.complete:
+                raise VendorError(
+                    error_class=ErrorClass.TRANSPORT,
+                    message="the vendor's stream ended before its answer did",
+                    code="stream_truncated",
+                )
+        except VendorError as error:
+            return self._broken(error)
+        return Ended(result=self._result(outcome="ok", source="reported"))
+
+    async def _pass_on(self, frames: list[bytes]) -> None:
+        if not frames:
+            return
+        if self.delivery.begun:
+            await self.delivery.send(b"".join(frames))
+            return
+        self.held_back += frames
+        if self.reader.state.content_started:
+            await self.begin()
+
+    async def begin(self) -> None:
+        """Send the head of the answer and what was held back."""
+        await self.delivery.begin(Served(model=self.attempt.model.full_name, attempts=self.attempt.number))
+        held_back, self.held_back = self.held_back, []
+        await self.delivery.send(b"".join(held_back))
+
+    async def finish(self) -> None:
+        """The end of a good stream; called when its settlement is durable."""
+        if not self.delivery.begun:
+            await self.begin()
+        await self.delivery.send(b"".join(self.reader.close()))
+
+    async def _after_leaving(self, pieces: AsyncIterator[bytes]) -> Ended:
+        """The caller left: read on for the usage, within bounds."""
+        gateway = self.attempt.gateway
+        if gateway.draining < MAX_DRAINING:
+            gateway.draining += 1
+            try:
+                until = gateway.clock() + DRAIN_SECONDS
+                async for piece in pieces:
+                    self.reader.feed(piece)
+                    if gateway.clock() > until or self.reader.state.error is not None:
+                        break
+            except VendorError:
+                pass  # broke off while nobody listens: estimated below
+            finally:
+                gateway.draining -= 1
+        source = "drained" if self.reader.state.complete else "estimated"
+        return Ended(result=self._result(outcome="client_closed", source=source))
+
+    def _broken(self, error: VendorError) -> Ended:
+        """The vendor failed inside its stream; what it had reported or sent is booked."""
+        state = self.reader.state
+        if state.usage is None and not state.content_started:
+            return failure(self.attempt, error)
+        result = self._result(outcome="cut", source="estimated", error=error)
+        return Ended(result=result, error=error)
+
+    def _result(self, *, outcome: str, source: str, error: VendorError | None = None) -> Result:
+        state = self.reader.state
+        usage = state.usage
+        if source == "estimated":
+            usage = estimation.usage_of_unfinished(state, request_bytes=self.attempt.job.parsed.size)
+        return Result(
+            outcome=outcome,
+            usage=usage,
+            usage_source=source,
+            raw_usage=state.raw_usage,
+            flags=state.flags,
+            variant=state.variant,
+            status=200,
+            error_class=error.error_class.value if error else "",
+            error_message=error.message if error else "",
+            finish_reason=state.finish_reason or "",
+            served_model=state.model,
+            upstream_id=state.upstream_id,
+            first_byte_ms=self.first_byte_ms,
+            latency_ms=self.attempt.milliseconds(),
+        )

@@ -1,0 +1,108 @@
+"""The only module that opens sockets to vendors: one pooled aiohttp session per worker.
+
+Everything that can go wrong on the way is raised as VendorError (TRANSPORT), with ``sent`` telling whether the
+vendor may have seen the request.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from catalog.snapshot import ProviderRow
+from proxy.adapters.base import ErrorClass, VendorError, VendorRequest
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+POOL_SIZE = 1_000
+
+
+class UpstreamResponse:
+    """A vendor's answer whose headers have come; the body is read with the provider's idle timeout."""
+
+    def __init__(self, response: aiohttp.ClientResponse, *, idle_timeout: float) -> None:
+        self._response = response
+        self._idle = idle_timeout
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def body(self) -> bytes:
+        """The whole body. Raises VendorError when it stalls, breaks off or is too large."""
+        pieces = [piece async for piece in self.pieces()]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises VendorError when it stalls, breaks off or is too large."""
+        content = self._response.content
+        size = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._idle):
+                    piece = await content.readany()
+            except TimeoutError as error:
+                raise _transport("the vendor stopped sending", code="idle_timeout") from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise _transport("the vendor's answer broke off", code="connection_lost") from error
+            if not piece:
+                return
+            size += len(piece)
+            if size > MAX_ANSWER_BYTES:
+                raise _transport("the vendor's answer is too large", code="answer_too_large")
+            yield piece
+
+
+class Upstream:
+    """The session. ``start`` inside the worker's event loop."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=POOL_SIZE, ttl_dns_cache=60, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=None),  # timeouts are the provider's, kept below
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            trust_env=False,
+        )
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def send(self, request: VendorRequest, provider: ProviderRow) -> AsyncIterator[UpstreamResponse]:
+        """One HTTP exchange. Raises VendorError (TRANSPORT) when no answer begins in time."""
+        assert self._session is not None
+        response = await self._begin(self._session, request, provider)
+        try:
+            yield UpstreamResponse(response, idle_timeout=provider.idle_timeout)
+        finally:
+            response.release()
+
+    async def _begin(
+        self, session: aiohttp.ClientSession, request: VendorRequest, provider: ProviderRow
+    ) -> aiohttp.ClientResponse:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=provider.connect_timeout)
+        try:
+            async with asyncio.timeout(provider.first_byte_timeout + provider.connect_timeout):
+                return await session.request(
+                    request.method,
+                    request.url,
+                    data=request.body,
+                    headers=request.headers,
+                    timeout=timeout,
+                    allow_redirects=False,
+                )
+        except aiohttp.ConnectionTimeoutError as error:
+            raise _transport("connecting took too long", code="connect_timeout", sent=False) from error
+        except aiohttp.ClientConnectorError as error:
+            raise _transport("the vendor could not be reached", code="connect_failed", sent=False) from error
+        except TimeoutError as error:
+            raise _transport("the vendor did not begin to answer", code="first_byte_timeout") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _transport("the connection broke before the answer", code="connection_lost") from error
+
+
+def _transport(message: str, *, code: str, sent: bool = True) -> VendorError:
+    return VendorError(error_class=ErrorClass.TRANSPORT, message=message, code=code, sent=sent)

@@ -1,0 +1,138 @@
+"""Every constraint of the catalog, by name: a row that passes and a row that raises."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+
+from tests.catalog import builders as b
+
+pytestmark = pytest.mark.django_db
+
+Build = Callable[[], Any]
+
+
+def twice(build: Callable[..., Any], first: dict[str, Any], second: dict[str, Any]) -> None:
+    build(**first)
+    build(**second)
+
+
+def two_models(one: str, other: str) -> None:
+    provider = b.provider()
+    twice(b.model, {"provider": provider, "name": one}, {"provider": provider, "name": other})
+
+
+def two_proposals(**second: Any) -> None:
+    model = b.model()
+    twice(b.proposal, {"model": model}, {"model": model, **second})
+
+
+def two_targets(*, same_model: bool = False, positions: tuple[int, int] = (0, 1)) -> None:
+    route, model = b.route(), b.model()
+    b.target(route=route, model=model, position=positions[0])
+    b.target(route=route, model=model if same_model else b.model(), position=positions[1])
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def two_keys(**first: Any) -> None:
+    team = b.team()
+    twice(b.api_key, {"team": team, "name": "ci", **first}, {"team": team, "name": "ci"})
+
+
+CASES: dict[str, tuple[Build, Build]] = {
+    "provider_name_is_slug": (lambda: b.provider(name="open-ai.2"), lambda: b.provider(name="Open AI")),
+    "provider_kind_known": (lambda: b.provider(kind="gemini"), lambda: b.provider(kind="bedrock")),
+    "provider_base_url_is_http": (
+        lambda: b.provider(base_url="http://127.0.0.1:9000/v1"),
+        lambda: b.provider(base_url="127.0.0.1:9000"),
+    ),
+    "provider_timeouts_positive": (
+        lambda: b.provider(idle_timeout=0.1),
+        lambda: b.provider(idle_timeout=0),
+    ),
+    "provider_attempts_in_range": (
+        lambda: b.provider(max_attempts=10),
+        lambda: b.provider(max_attempts=11),
+    ),
+    "provider_breaker_in_range": (
+        lambda: b.provider(breaker_failure_rate=1),
+        lambda: b.provider(breaker_failure_rate=1.01),
+    ),
+    "model_unique_per_provider": (
+        lambda: two_models("gpt-4o", "gpt-4o-mini"),
+        lambda: two_models("gpt-4o", "gpt-4o"),
+    ),
+    "model_name_not_empty": (lambda: b.model(name="meta/llama:free"), lambda: b.model(name="")),
+    "model_sizes_positive": (lambda: b.model(context_window=1), lambda: b.model(context_window=0)),
+    "price_period_not_empty": (
+        lambda: b.price(effective_from=b.PAST, effective_to=b.NOW),
+        lambda: b.price(effective_from=b.NOW, effective_to=b.NOW),
+    ),
+    "price_rates_not_negative": (lambda: b.price(input="0"), lambda: b.price(input="-0.1")),
+    "price_rates_six_decimals": (
+        lambda: b.price(cache_read="0.000001"),
+        lambda: b.price(cache_read=Decimal("0.0000001")),
+    ),
+    "price_variant_known": (lambda: b.price(variant="flex"), lambda: b.price(variant="express")),
+    "price_weekdays_known": (
+        lambda: b.price(daily_from="01:00", daily_to="04:00", weekdays="mon-fri"),
+        lambda: b.price(daily_from="01:00", daily_to="04:00", weekdays="mon"),
+    ),
+    "price_hours_both_or_none": (
+        lambda: b.price(daily_from="22:00", daily_to="02:00"),
+        lambda: b.price(daily_from="22:00"),
+    ),
+    "price_has_a_rate": (
+        lambda: b.price(input=None, output=None, per_request="0.01"),
+        lambda: b.price(input=None, output=None, cache_read="0.01"),
+    ),
+    "price_no_overlap": (
+        lambda: twice(
+            b.price,
+            {"model": (model := b.model()), "effective_to": b.NOW},
+            {"model": model, "effective_from": b.NOW},
+        ),
+        lambda: twice(b.price, {"model": (model := b.model())}, {"model": model, "effective_from": b.NOW}),
+    ),
+    "price_proposal_state_known": (
+        lambda: b.proposal(state="dismissed"),
+        lambda: b.proposal(state="shelved"),
+    ),
+    "price_proposal_one_open_each": (lambda: two_proposals(variant="batch"), two_proposals),
+    "route_name_valid": (lambda: b.route(name="tier/hot_v1.2:x"), lambda: b.route(name="a route")),
+    "route_strategy_known": (lambda: b.route(strategy="cheapest"), lambda: b.route(strategy="random")),
+    "route_target_once": (two_targets, lambda: two_targets(same_model=True)),
+    "route_position_once": (two_targets, lambda: two_targets(positions=(1, 1))),
+    "team_name_is_slug": (lambda: b.team(name="search_2"), lambda: b.team(name="Search")),
+    "api_key_name_once_per_team": (lambda: two_keys(revoked_at=b.NOW), two_keys),
+    "api_key_digest_is_sha256": (lambda: b.api_key(digest="a" * 64), lambda: b.api_key(digest="A" * 64)),
+    "api_key_name_not_empty": (lambda: b.api_key(name="ci"), lambda: b.api_key(name="")),
+}
+IN_SQL = {"price_no_overlap"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_it_allows(name: str) -> None:
+    CASES[name][0]()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_it_refuses(name: str) -> None:
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        CASES[name][1]()
+
+    assert refusal.value.__cause__.diag.constraint_name == name  # type: ignore[union-attr]
+
+
+def test_no_constraint_is_untested() -> None:
+    declared = {
+        constraint.name
+        for model in apps.get_app_config("catalog").get_models()
+        for constraint in model._meta.constraints
+    }
+
+    assert declared | IN_SQL == set(CASES)

@@ -1,0 +1,169 @@
+"""What the database itself refuses about prices: overlaps, and edits of history (catalog/migrations/0002_rules.py)."""
+
+import datetime as dt
+import importlib
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from catalog.models import Price
+from tests.catalog import builders as b
+
+pytestmark = pytest.mark.django_db
+
+DAY = dt.timedelta(days=1)
+
+
+def refused(rule: str) -> Any:
+    return pytest.raises(IntegrityError, match=rule)
+
+
+def constraint_of(refusal: pytest.ExceptionInfo[IntegrityError]) -> str:
+    return str(refusal.value.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+
+
+class TestOverlap:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"variant": "batch"},
+            {"above_input_tokens": 200_000},
+            {"daily_from": "01:00", "daily_to": "04:00"},
+            {"daily_from": "00:00", "daily_to": "00:00", "weekdays": "sat-sun"},
+            {"effective_from": b.FUTURE},
+        ],
+    )
+    def test_rows_that_differ_in_variant_threshold_hours_or_period_stand_side_by_side(
+        self, other: dict[str, Any]
+    ) -> None:
+        model = b.model()
+        b.price(model=model, effective_to=b.FUTURE)
+
+        b.price(model=model, effective_to=other.get("effective_from", b.FUTURE) + DAY, **other)
+
+    def test_another_model_is_another_matter(self) -> None:
+        b.price()
+        b.price()
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (("01:00", "04:00", ""), ("04:00", "06:00", "")),  # half open
+            (("22:00", "02:00", ""), ("02:00", "22:00", "")),  # past midnight
+            (("01:00", "04:00", "mon-fri"), ("01:00", "04:00", "sat-sun")),
+            (("22:00", "02:00", "mon-fri"), ("22:00", "02:00", "sat-sun")),  # the weekday is the moment's own
+        ],
+    )
+    def test_hours_that_do_not_meet(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
+        self.two_rows(one, other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (("01:00", "04:00", ""), ("03:59", "06:00", "")),
+            (("22:00", "02:00", ""), ("01:59", "03:00", "")),
+            (("01:00", "04:00", "mon-fri"), ("01:00", "04:00", "")),
+            (("00:00", "00:00", "sat-sun"), ("23:00", "23:30", "")),  # equal hours are the whole day
+            (("22:00", "02:00", "mon-fri"), ("01:00", "01:30", "mon-fri")),
+        ],
+    )
+    def test_hours_that_meet(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
+        with refused("price_no_overlap"), transaction.atomic():
+            self.two_rows(one, other)
+
+    def two_rows(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
+        model = b.model()
+        for daily_from, daily_to, weekdays in (one, other):
+            b.price(model=model, daily_from=daily_from, daily_to=daily_to, weekdays=weekdays)
+
+
+class TestInForce:
+    """A price whose period has begun."""
+
+    def test_it_may_be_ended_now(self) -> None:
+        price = b.price()
+
+        end(price, b.NOW)
+
+        assert Price.objects.get(pk=price.pk).effective_to == b.NOW
+
+    def test_it_may_be_ended_later_and_reopened_before_that(self) -> None:
+        price = b.price()
+
+        end(price, b.FUTURE)
+        end(price, b.FUTURE - DAY)
+        end(price, None)
+
+        assert Price.objects.get(pk=price.pk).effective_to is None
+
+    def test_it_may_be_ended_in_the_past_while_no_call_was_booked_at_it(self) -> None:
+        end(b.price(), b.PAST + DAY)
+
+    def test_saving_it_unchanged_is_fine(self) -> None:
+        price = Price.objects.get(pk=b.price().pk)
+
+        price.save()
+
+    def test_nothing_else_of_it_may_change(self) -> None:
+        price = b.price()
+        price.input = "2"
+
+        with refused("cannot be edited") as refusal, transaction.atomic():
+            price.save()
+
+        assert constraint_of(refusal) == "price_in_force_unchanged"
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"note": "a note"}, {"effective_from": b.FUTURE}, {"variant": "flex"}, {"source": "me"}],
+    )
+    def test_not_even_its_note_start_or_variant(self, change: dict[str, Any]) -> None:
+        price = b.price()
+
+        with refused("cannot be edited"), transaction.atomic():
+            Price.objects.filter(pk=price.pk).update(**change)
+
+    def test_it_may_not_be_deleted(self) -> None:
+        price = b.price()
+
+        with refused("cannot be deleted") as refusal, transaction.atomic():
+            price.delete()
+
+        assert constraint_of(refusal) == "price_in_force_kept"
+
+    def test_once_ended_its_end_stays(self) -> None:
+        price = b.price(effective_to=b.NOW - DAY)
+
+        with refused("ended at") as refusal, transaction.atomic():
+            end(price, None)
+
+        assert constraint_of(refusal) == "price_period_over"
+
+
+class TestNotYetBegun:
+    def test_it_may_be_edited(self) -> None:
+        price = b.price(effective_from=b.FUTURE)
+
+        Price.objects.filter(pk=price.pk).update(input="9", note="announced")
+
+        assert Price.objects.get(pk=price.pk).note == "announced"
+
+    def test_it_may_be_deleted(self) -> None:
+        b.price(effective_from=b.FUTURE).delete()
+
+
+def test_the_rules_can_be_taken_away_and_put_back() -> None:
+    rules = importlib.import_module("catalog.migrations.0002_rules")
+    with connection.cursor() as cursor:
+        for operation in reversed(rules.Migration.operations):
+            cursor.execute(operation.reverse_sql)
+        for operation in rules.Migration.operations:
+            cursor.execute(operation.sql)
+
+    with refused("cannot be deleted"), transaction.atomic():
+        b.price().delete()
+
+
+def end(price: Price, at: dt.datetime | None) -> None:
+    Price.objects.filter(pk=price.pk).update(effective_to=at)
