@@ -89,7 +89,7 @@ def exchange(call: Call) -> tuple[bytes, int]:
         f"POST {call.path} HTTP/1.1\r\nhost: 127.0.0.1:{call.port}\r\ncontent-type: application/json\r\n"
         f"authorization: Bearer {call.key}\r\ncontent-length: {len(call.body)}\r\nconnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", call.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", call.port), timeout=20) as connection:
         connection.sendall((head + call.body).encode())
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
     answer = http.client.HTTPResponse(_Received(raw))  # type: ignore[arg-type]

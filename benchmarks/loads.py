@@ -38,6 +38,7 @@ class Run:
     cpu_us: float  # CPU time of the subject's workers per call (of a stream: per stream); 0 for nginx
     gateway_core: float  # busy share of that core, 0 to 1
     other_core: float
+    foreign: float  # busy share of the gateway's core that was not the subject's
     stolen: float  # the larger of both cores' shares taken by the hypervisor
 
     def as_json(self) -> dict[str, object]:
@@ -162,11 +163,12 @@ class _Watch:
         self, load: str, number: int, *, units: float, latencies_ms: list[float] | None = None, **told
     ) -> Run:
         cpu = processes.cpu_seconds(self._workers) - self._cpu
-        busy, stolen = [], []
+        busy, stolen, seconds = [], [], 0.0
         for core, before in zip(self._cores, self._ticks, strict=True):
             spent = [now - then for now, then in zip(processes.core_ticks(core), before, strict=True)]
             busy.append(spent[0] / max(spent[2], 1))
             stolen.append(spent[1] / max(spent[2], 1))
+            seconds = max(spent[2], 1) / processes.TICKS
         self._subject.workers()  # raises if a worker was replaced meanwhile
         return Run(
             subject=self._subject.name,
@@ -175,6 +177,7 @@ class _Watch:
             cpu_us=cpu / units * 1e6 if units and self._workers else 0.0,
             gateway_core=round(busy[0], 3),
             other_core=round(busy[1], 3),
+            foreign=round(max(0.0, busy[0] - cpu / seconds), 3),
             stolen=round(max(stolen), 3),
             latencies_ms=latencies_ms or [],
             **told,

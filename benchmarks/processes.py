@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class StartFailed(Exception):
@@ -134,7 +134,7 @@ def cores_of(pid: int) -> set[int]:
 def cpu_seconds(pids: list[int]) -> float:
     """User and system time that the processes have used so far."""
     ticks = [int(fields[11]) + int(fields[12]) for pid in pids if (fields := _stat(pid))]
-    return sum(ticks) / _TICKS
+    return sum(ticks) / TICKS
 
 
 def core_ticks(core: int) -> tuple[int, int, int]:

@@ -127,6 +127,8 @@ def warnings(results: Results) -> list[str]:
         where = f"{run.subject}, {run.load}, round {run.round}"
         if run.failed:
             found.append(f"{where}: {run.failed} calls failed")
+        if run.foreign > 0.15:
+            found.append(f"{where}: other programs took {run.foreign:.0%} of the gateway's core")
         if run.stolen > 0.05:
             found.append(f"{where}: the hypervisor took {run.stolen:.0%} of a core")
         if run.load != "steady" and run.subject != "direct" and run.gateway_core < 0.9:

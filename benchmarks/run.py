@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import calls
 import ledger
 import loads
 import machine
@@ -31,6 +32,7 @@ KNOWN_FAILURES = (
     processes.StartFailed,
     subjects.SetupFailed,
     loads.LoadFailed,
+    calls.WrongAnswer,
 )
 
 

@@ -1,5 +1,6 @@
 """What is measured: nginx itself, the bare pass-through, LiteLLM and Tallygate, each ready to be called."""
 
+import http.client
 import json
 import os
 import shutil
@@ -63,7 +64,7 @@ def bare(places: Places, stack: ExitStack) -> Subject:
     env = {**_clean_env(), "BENCH_UPSTREAM": f"http://127.0.0.1:{upstream.PORT}"}
     program = _start(places, stack, "bare", command, places.gateway_core, env)
     subject = _transparent("bare", "bare pass-through", BARE_PORT, lambda: processes.descendants(program.pid))
-    calls.wait_until_answered(subject.plain, seconds=30)
+    _wait_until_ready(program, subject.plain, seconds=30)
     return subject
 
 
@@ -76,7 +77,7 @@ def litellm(places: Places, stack: ExitStack, installed: peers.Peers, *, server:
     env = {**_clean_env(), **_litellm_env()}
     program = _start(places, stack, "litellm", command, places.gateway_core, env)
     plain, stream = _model_calls(LITELLM_PORT, LITELLM_KEY)
-    calls.wait_until_answered(plain, seconds=120)
+    _wait_until_ready(program, plain, seconds=120)
     return Subject("litellm", installed.title, plain, stream, lambda: processes.descendants(program.pid))
 
 
@@ -89,7 +90,7 @@ def tallygate(places: Places, stack: ExitStack) -> Subject:
     command = [sys.executable, "manage.py", "serve", "--no-bootstrap"]
     program = _start(places, stack, "tallygate", command, places.other_core, tallygate_env(places))
     plain, stream = _model_calls(TALLYGATE_PORT, key)
-    calls.wait_until_answered(plain, seconds=60)
+    _wait_until_ready(program, plain, seconds=60)
     pinned = _workers_of(program)
     for pid in pinned:
         processes.pin(pid, places.gateway_core)
@@ -154,6 +155,14 @@ def _start(
     port = {"bare": BARE_PORT, "litellm": LITELLM_PORT, "tallygate": TALLYGATE_PORT}[name]
     processes.wait_for_port(program, port, seconds=120)
     return program
+
+
+def _wait_until_ready(program: processes.Program, call: calls.Call, *, seconds: float) -> None:
+    try:
+        calls.wait_until_answered(call, seconds=seconds)
+    except (OSError, calls.WrongAnswer, http.client.HTTPException) as failure:
+        said = processes.tail(program.log)
+        raise SetupFailed(f"{program.name} did not answer as it should: {failure}\n{said}") from failure
 
 
 def _workers_of(program: processes.Program) -> list[int]:

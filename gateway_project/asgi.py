@@ -1,4 +1,4 @@
-"""The two doors. Calls (/v1/...) go straight to proxy's views; people go through Django and its middleware."""
+"""The two doors: calls (/v1/...) go straight to proxy's views, people through Django and its middleware."""
 
 import os
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] in health.PATHS:
         await health.answer(scope["path"], send, gateway)
     else:
-        await people(scope, receive, send)
+        await people(dict(scope), receive, send)  # type: ignore[arg-type]  # Django narrows the message type
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

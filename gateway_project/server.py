@@ -7,7 +7,7 @@ from gunicorn.app.base import BaseApplication
 from uvicorn_worker import UvicornWorker
 
 
-class Worker(UvicornWorker):
+class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
     """uvloop and httptools; the lifespan must succeed, or the worker does not serve."""
 
     CONFIG_KWARGS = {
@@ -22,7 +22,7 @@ class Worker(UvicornWorker):
     }
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]  # untyped library
     """``run`` returns when the server has stopped (through SystemExit, as gunicorn does)."""
 
     def __init__(self, *, bind: str, workers: int, when_ready: Callable[[], None]) -> None:

@@ -125,6 +125,11 @@ class LimitForm(forms.ModelForm[Limit]):
         model = Limit
         exclude: list[str] = []
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.initial.get("amount"), Decimal):
+            self.initial["amount"] = money.exact(self.initial["amount"])
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         key, team = cleaned.get("api_key"), cleaned.get("team") or getattr(self.instance, "team", None)
@@ -133,21 +138,53 @@ class LimitForm(forms.ModelForm[Limit]):
         return cleaned
 
 
-class LimitInline(admin.TabularInline[Limit, Team]):
+class LimitsNow(NobodyWrites, admin.TabularInline[Limit, Team]):
+    """What a team may use, and how much of it is used; changed on the limit's own page."""
+
+    model = Limit
+    extra = 0
+    show_change_link = True
+    fields = ["scope", "unit", "period", "shown_amount", "used", "mode", "enabled"]
+    readonly_fields = ["scope", "shown_amount", "used"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
+        rows = super().get_queryset(request).select_related("team", "api_key__team", "model__provider")
+        return with_taken(rows)
+
+    @admin.display(description="scope")
+    def scope(self, limit: Limit) -> str:
+        return scope_of(limit)
+
+    @admin.display(description="amount")
+    def shown_amount(self, limit: Limit) -> str:
+        return in_unit(limit.amount, limit.unit)
+
+    @admin.display(description="used now")
+    def used(self, limit: Any) -> SafeString:
+        return used_bar(limit.taken, limit.amount, limit.unit)
+
+
+class NewLimit(admin.TabularInline[Limit, Team]):
+    """For adding; existing limits are shown above."""
+
     model = Limit
     form = LimitForm
     extra = 0
-    can_delete = False
-    show_change_link = True
+    verbose_name = "new limit"
+    verbose_name_plural = "new limits"
     fields = ["unit", "amount", "period", "mode", "api_key", "model", "enabled"]
     autocomplete_fields = ["api_key", "model"]
-    verbose_name_plural = "limits (scope, unit and period are fixed once saved; amount and mode can change)"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
-        return super().get_queryset(request).select_related("team", "api_key__team", "model__provider")
+        return super().get_queryset(request).none()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Existing limits are changed on their own page, where what is fixed is shown as fixed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -159,7 +196,7 @@ class TeamWithLimits(TeamAdmin):
     """The catalog's page of a team, with what it may spend and has spent."""
 
     list_display = [*TeamAdmin.list_display, "month_cost", "month_unknown", "spend_page"]
-    inlines = [LimitInline]
+    inlines = [LimitsNow, NewLimit]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         first = timezone.localdate().replace(day=1)
@@ -201,10 +238,7 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
-        now = timezone.now()
-        open_window = LimitWindow.objects.filter(limit=OuterRef("pk"), starts_at__lte=now, ends_at__gt=now)
-        taken = open_window.annotate(taken=F("spent") + F("held") + F("exposed")).values("taken")[:1]
-        return super().get_queryset(request).annotate(taken=Coalesce(Subquery(taken, output_field=USD), Decimal(0)))
+        return with_taken(super().get_queryset(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Limit | None = None) -> list[str]:
         return [] if obj is None else ["team", "api_key", "model", "unit", "period", "created_at"]
@@ -216,9 +250,7 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
 
     @admin.display(description="scope")
     def scope(self, limit: Limit) -> str:
-        if limit.api_key is not None:
-            return f"key {limit.api_key.name}"
-        return f"model {limit.model}" if limit.model is not None else "whole team"
+        return scope_of(limit)
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, limit: Limit) -> str:
@@ -232,7 +264,7 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
 @admin.register(LimitWindow)
 class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWindow]):
     team_lookup = "limit__team"
-    list_display = ["limit", "starts_at", "ends_at", "spent_shown", "held_shown", "exposed_shown", "left", "used"]
+    list_display = ["limit", "used", "left", "spent_shown", "held_shown", "exposed_shown", "starts_at", "ends_at"]
     list_filter = ["limit__unit", "limit__period", "limit__mode"]
     list_select_related = ["limit__team", "limit__api_key__team", "limit__model__provider"]
     search_fields = ["limit__team__name"]
@@ -298,22 +330,22 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     resource_classes = [CostEntryResource]
     list_display = [
         "started_at",
-        "request",
-        "attempt",
-        "kind",
+        "cost_shown",
+        "model",
         "team",
         "key",
-        "route",
-        "model",
         "input",
         "output",
         "reasoning",
-        "cost_shown",
-        "why",
-        "usage_source",
         "outcome",
         "latency_ms",
+        "request",
+        "attempt",
+        "kind",
+        "usage_source",
+        "route",
     ]
+    list_per_page = 50
     list_display_links = ["started_at"]
     list_filter = [DayFilter, TeamFilter, ModelFilter, UnknownCostFilter, "outcome", "usage_source", "kind", "overrun"]
     list_select_related = ["team", "api_key", "model__provider"]
@@ -324,11 +356,11 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     ordering = ["-id"]
     sortable_by: list[str] = []  # the ledger is read newest first; sorting millions by another column is not a page
     actions = None
-    readonly_fields = ["calculation", "spend_page"]
+    readonly_fields = ["calculation", "spend_page", "cost_shown", "exposure_shown", "held_shown"]
     fieldsets = [
         (None, {"fields": ["request_id", "spend_page", "attempt", "kind", "corrects", "note", "started_at", "day", "booked_at"]}),
         ("Who and what", {"fields": ["team", "api_key", "route", "model", "served_model", "variant", "tags"]}),
-        ("Cost", {"fields": ["calculation", "cost", "cost_reason", "exposure", "held", "overrun", "price"]}),
+        ("Cost", {"fields": ["cost_shown", "calculation", "price", "exposure_shown", "held_shown", "overrun"]}),
         ("Usage", {"fields": [*BUCKETS, "usage_source", "raw_usage", "flags"]}),
         (
             "Answer",
@@ -370,11 +402,16 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
 
     @admin.display(description="cost")
     def cost_shown(self, entry: CostEntry) -> str:
-        return money.exact_usd(entry.cost)
+        shown = money.exact_usd(entry.cost)
+        return f"{shown} ({entry.get_cost_reason_display()})" if entry.cost_reason else shown
 
-    @admin.display(description="why")
-    def why(self, entry: CostEntry) -> str:
-        return entry.get_cost_reason_display() if entry.cost_reason else ""
+    @admin.display(description="exposure")
+    def exposure_shown(self, entry: CostEntry) -> str:
+        return "none" if entry.exposure is None else money.exact_usd(entry.exposure)
+
+    @admin.display(description="set aside before")
+    def held_shown(self, entry: CostEntry) -> str:
+        return "nothing" if entry.held is None else money.exact_usd(entry.held)
 
     @admin.display(description="all of this request")
     def spend_page(self, entry: CostEntry) -> SafeString:
@@ -459,6 +496,20 @@ class DailySpendAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmi
 class WorkerLeaseAdmin(NobodyWrites, admin.ModelAdmin[WorkerLease]):
     list_display = ["host", "pid", "started_at", "seen_at"]
     actions = None
+
+
+def with_taken(limits: QuerySet[Limit]) -> QuerySet[Limit]:
+    """``limits`` with ``taken``: what is used of the window that is open now."""
+    now = timezone.now()
+    open_window = LimitWindow.objects.filter(limit=OuterRef("pk"), starts_at__lte=now, ends_at__gt=now)
+    taken = open_window.annotate(taken=F("spent") + F("held") + F("exposed")).values("taken")[:1]
+    return limits.annotate(taken=Coalesce(Subquery(taken, output_field=USD), Decimal(0)))
+
+
+def scope_of(limit: Limit) -> str:
+    if limit.api_key is not None:
+        return f"key {limit.api_key.name}"
+    return f"model {limit.model}" if limit.model is not None else "whole team"
 
 
 def taken_of(window: LimitWindow) -> Decimal:

@@ -24,7 +24,7 @@ NewExchange = Callable[[], Callable[[Attempt], Awaitable[Ended]]]
 
 
 async def complete(gateway: Gateway, job: Job) -> Served:
-    """The whole answer, after its settlement is durable. Raises CallError, VendorError and metering's errors."""
+    """The whole answer, after its settlement is durable. Raises CallError, VendorError, metering's errors."""
     served, _ = await _over_targets(gateway, job, lambda: plain.exchange, given_up=lambda: False)
     return served
 

@@ -1,4 +1,4 @@
-"""An estimate of what an unfinished answer used, from its text: booked as ``estimated``, never as reported."""
+"""What an unfinished answer used, estimated from its text: booked as ``estimated``, never as reported."""
 
 import math
 

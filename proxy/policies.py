@@ -10,7 +10,6 @@ from rest_framework.throttling import BaseThrottle
 from catalog import keys
 from catalog.snapshot import KeyRow
 from proxy import chat, errors, routing
-from proxy.chat import ParsedChat
 from proxy.requests import CallRequest
 
 MAX_IN_FLIGHT = 2_000  # calls per worker at one moment; beyond it new ones are asked to come back
@@ -69,7 +68,8 @@ class ChatParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> ParsedChat:
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        """A ``ParsedChat``; ``stream`` is the whole body."""
         return chat.parse(stream)
 
 

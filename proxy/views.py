@@ -5,7 +5,7 @@ it costs. What it is good at stays: authentication, permissions, throttles, pars
 """
 
 import contextlib
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import structlog
@@ -27,10 +27,10 @@ JSON = (b"content-type", b"application/json")
 class CallView(APIView):
     """Base of the calls' views: one instance a request, ``get`` or ``post`` answers it."""
 
-    authentication_classes: ClassVar[Any] = [policies.GatewayKeyAuthentication]
-    permission_classes: ClassVar[Any] = []
-    throttle_classes: ClassVar[Any] = [policies.WorkerHasRoom]
-    parser_classes: ClassVar[Any] = []
+    authentication_classes: list[Any] = [policies.GatewayKeyAuthentication]
+    permission_classes: list[Any] = []
+    throttle_classes: list[Any] = [policies.WorkerHasRoom]
+    parser_classes: list[Any] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, gateway: Gateway) -> None:
         """Answer one ASGI request."""
@@ -100,8 +100,8 @@ class CallView(APIView):
 class ChatCompletions(CallView):
     """POST /v1/chat/completions"""
 
-    permission_classes: ClassVar[Any] = [policies.MayCallModel]
-    parser_classes: ClassVar[Any] = [policies.ChatParser]
+    permission_classes = [policies.MayCallModel]
+    parser_classes = [policies.ChatParser]
     route: RouteRow
 
     async def post(self) -> None:
@@ -156,7 +156,7 @@ class Models(CallView):
 class NoSuchPath(CallView):
     """Any other path under /v1/."""
 
-    throttle_classes: ClassVar[Any] = []
+    throttle_classes: list[Any] = []
 
     async def get(self) -> None:
         raise errors.NotFound(f"There is no {self.call.method} {self.call.path} here.")

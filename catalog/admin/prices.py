@@ -5,6 +5,7 @@ ends the one in force (catalog/periods.py).
 """
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -26,6 +27,7 @@ from catalog.admin.policies import NobodyDeletes, NobodyWrites
 from catalog.models import Price, PriceProposal
 from catalog.models.prices import RATES
 
+SHOWN_RATES = ("input", "output", "cache_read", "reasoning")
 SLOT = ["variant", "above_input_tokens", ("daily_from", "daily_to", "weekdays")]
 
 
@@ -38,6 +40,22 @@ def in_force_at(moment: dt.datetime) -> QuerySet[Price]:
         above_input_tokens=0,
         daily_from__isnull=True,
     ).order_by("-effective_from")
+
+
+def rate_column(name: str, *, empty: str = "unknown") -> Callable[[Price], str]:
+    """A column with one rate, every digit and no more; ``empty`` says what an empty rate means."""
+
+    @admin.display(description=name.replace("_", " "), ordering=name)
+    def shown(price: Price) -> str:
+        return rates.plain(getattr(price, name)) or empty
+
+    return shown
+
+
+RATE_COLUMNS = {
+    name: rate_column(name, empty={"cache_read": "as input", "cache_write_5m": "as input", "reasoning": "as output"}.get(name, "unknown"))
+    for name in RATES
+}
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -108,29 +126,10 @@ class PriceInline(NobodyWrites, admin.TabularInline[Price]):  # type: ignore[typ
         "effective_to",
         "variant",
         "above_input_tokens",
-        "input_rate",
-        "output_rate",
-        "cache_read_rate",
-        "reasoning_rate",
+        *(RATE_COLUMNS[name] for name in SHOWN_RATES),
         "source",
     ]
-    readonly_fields = ["input_rate", "output_rate", "cache_read_rate", "reasoning_rate"]
-
-    @admin.display(description="input")
-    def input_rate(self, price: Price) -> str:
-        return rates.plain(price.input) or "unknown"
-
-    @admin.display(description="output")
-    def output_rate(self, price: Price) -> str:
-        return rates.plain(price.output) or "unknown"
-
-    @admin.display(description="cache read")
-    def cache_read_rate(self, price: Price) -> str:
-        return rates.plain(price.cache_read) or "as input"
-
-    @admin.display(description="reasoning")
-    def reasoning_rate(self, price: Price) -> str:
-        return rates.plain(price.reasoning) or "as output"
+    readonly_fields = [RATE_COLUMNS[name] for name in SHOWN_RATES]
 
 
 class PriceResource(ExactResource):
@@ -154,10 +153,7 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
         "above_input_tokens",
         "effective_from",
         "effective_to",
-        "input_rate",
-        "output_rate",
-        "cache_read_rate",
-        "reasoning_rate",
+        *(RATE_COLUMNS[name] for name in SHOWN_RATES),
         "state",
         "source",
         "new_price",
@@ -192,12 +188,12 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:
         if obj is None:
             return self.fieldsets
-        (_, first), *rest = self.fieldsets
-        looked_at = [*first["fields"], "effective_to", "source_date", "created_at", "new_price"]
-        return [(None, {**first, "fields": looked_at}), *rest]
+        (_, first), (rates_title, _), *rest = self.fieldsets
+        looked_at = [*first["fields"], "effective_to", "state", "new_price", "source_date", "created_at"]
+        return [(None, {"fields": looked_at}), (rates_title, {"fields": [*RATE_COLUMNS.values()]}), *rest]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> list[str]:
-        return [] if obj is None else ["created_at", "new_price"]
+    def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
+        return [] if obj is None else ["state", "created_at", "new_price", *RATE_COLUMNS.values()]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """``?from=ID`` fills the form with an existing price, from now on."""
@@ -219,22 +215,6 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
         if started.ended is not None:
             ended = f"The price since {started.ended.effective_from:%Y-%m-%d %H:%M} UTC ends where this one begins."
             messages.info(request, ended)
-
-    @admin.display(description="input")
-    def input_rate(self, price: Price) -> str:
-        return rates.plain(price.input) or "unknown"
-
-    @admin.display(description="output")
-    def output_rate(self, price: Price) -> str:
-        return rates.plain(price.output) or "unknown"
-
-    @admin.display(description="cache read")
-    def cache_read_rate(self, price: Price) -> str:
-        return rates.plain(price.cache_read) or "as input"
-
-    @admin.display(description="reasoning")
-    def reasoning_rate(self, price: Price) -> str:
-        return rates.plain(price.reasoning) or "as output"
 
     @admin.display(description="state")
     def state(self, price: Price) -> str:

@@ -1,8 +1,8 @@
 """Dearer although its token price is lower: what reasoning (or long prompts) did to the bill.
 
 The rule, also printed on the page: a pair is shown when the first model has the lower listed output price but
-the higher average cost per attempt in the period. Figures come from the rollup and the price list alone.
-A model with attempts of unknown cost is never the cheaper one of a pair, because its average is a lower bound.
+the higher average cost per attempt in the period; attempts of unknown cost are left out of the averages.
+Figures come from the rollup and the price list alone.
 """
 
 import datetime as dt
@@ -31,10 +31,6 @@ class ModelCost:
     @property
     def cost_per_attempt(self) -> Decimal | None:
         return self.totals.cost_per_attempt
-
-    @property
-    def visible_per_attempt(self) -> Decimal | None:
-        return Decimal(self.totals.output) / self.totals.attempts if self.totals.attempts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,6 @@ def _cheapest_against(model: ModelCost, models: Sequence[ModelCost]) -> Comparis
         for other in models
         if other.output_price is not None
         and other.output_price > model.output_price
-        and other.totals.unpriced == 0
         and (cost := other.cost_per_attempt)
         and cost < own
     ]

@@ -109,8 +109,10 @@ def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     texts = {name: _text(query, name) for name in GROUPINGS}
     by = _one_of(query, "by", GROUPINGS) or "team"
     start, end = _day(query, "from"), _day(query, "to")
-    if start is None and end is None:
-        period = _one_of(query, "period", tuple(PERIODS)) or DEFAULT_PERIOD
+    period = _one_of(query, "period", tuple(PERIODS))
+    unsaid = start is None and end is None
+    if unsaid or (period and (start, end) == days_of(period, today=today)):
+        period = period or DEFAULT_PERIOD
         start, end = days_of(period, today=today)
         return Filters(start=start, end=end, period=period, by=by, **texts)
     end = end or max(today, start or today)

@@ -23,6 +23,13 @@ def exact_usd(amount: Decimal | None) -> str:
     return f"-${exact(-amount)}" if amount < 0 else f"${exact(amount)}"
 
 
+def rate_usd(amount: Decimal) -> str:
+    """A rate: every digit, but two decimals at least: ``$2.50``, ``$0.075``."""
+    digits = exact(amount)
+    decimals = len(digits.partition(".")[2])
+    return f"${digits}" if decimals >= 2 else f"${amount:.2f}"
+
+
 def rounded(amount: Decimal) -> Decimal:
     """Two decimals from 1 USD on, four from 1 cent on, below that four significant digits."""
     size = abs(amount)

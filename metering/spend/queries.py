@@ -121,7 +121,9 @@ class Totals:
 
     @property
     def cost_per_attempt(self) -> Decimal | None:
-        return self.cost / self.attempts if self.attempts and self.known_cost is not None else None
+        """The average over the attempts whose cost is known."""
+        known = self.attempts - self.unpriced
+        return self.cost / known if known > 0 else None
 
     @property
     def average_latency_ms(self) -> int | None:

@@ -29,9 +29,11 @@ def exact_usd(amount: Decimal | None) -> SafeString:
 
 
 @register.filter
-def exact(number: Decimal | None) -> str:
-    """A rate: every digit, without the sign."""
-    return money.UNKNOWN if number is None else money.exact(number)
+def rate(amount: Decimal | None) -> SafeString:
+    """A rate: every digit, two decimals at least."""
+    if amount is None:
+        return format_html('<span class="unknown">{}</span>', money.UNKNOWN)
+    return format_html("{}", money.rate_usd(amount))
 
 
 @register.filter

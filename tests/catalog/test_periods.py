@@ -15,11 +15,12 @@ pytestmark = pytest.mark.django_db
 
 ONE, TWO, THREE = (Rates(input=Decimal(n), output=Decimal(5)) for n in (1, 2, 3))
 DAY = dt.timedelta(days=1)
+STANDARD = Slot()
 
 
 def start(
-    model: LanguageModel, rates: Rates, effective_from: dt.datetime, slot: Slot = Slot()
-) -> Price | None:  # noqa: B008
+    model: LanguageModel, rates: Rates, effective_from: dt.datetime, slot: Slot = STANDARD
+) -> Price | None:
     started = periods.start(
         model=model, slot=slot, rates=rates, effective_from=effective_from, source="test", at=b.NOW
     )
@@ -80,7 +81,7 @@ def test_a_price_in_force_is_not_rewritten(earlier: dt.timedelta) -> None:
     model = b.model()
     start(model, ONE, b.PAST)
 
-    with pytest.raises(PeriodError, match="has had another price since .* never edited"):
+    with pytest.raises(PeriodError, match=r"has had another price since .* never edited"):
         start(model, TWO, b.PAST - earlier)
 
     assert history(model) == [(1, b.PAST, None)]

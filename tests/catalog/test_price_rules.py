@@ -1,4 +1,4 @@
-"""What the database itself refuses about prices: overlaps, and edits of history (catalog/migrations/0002_rules.py)."""
+"""What the database itself refuses about prices: overlaps, and edits of history."""
 
 import datetime as dt
 import importlib

@@ -1,4 +1,4 @@
-"""The price book: genai-prices 0.2.3 in our rows, to the last digit. Expected values are the vendors' published ones."""
+"""The price book: genai-prices 0.2.3 in our rows, to the last digit; expected values from the vendors' pages."""
 
 import datetime as dt
 from decimal import Decimal
@@ -31,7 +31,7 @@ def today(name: str, **slot: Any) -> Rates:
     [row] = [
         row
         for row in rows(name, **slot)
-        if row.effective_from <= AT and (row.effective_to is None or AT < row.effective_to)
+        if row.effective_from <= AT and (row.effective_to is None or row.effective_to > AT)
     ]
     return row.rates
 

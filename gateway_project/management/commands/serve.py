@@ -88,7 +88,7 @@ class Command(BaseCommand):
         base_url = sandbox_process.start(preferred_port=port + 1000)
         bootstrap.use_sandbox(base_url=base_url, at=dt.datetime.now(dt.UTC))
         self.stdout.write(
-            f"  vendors: no credential is set, so the sandbox answers ({base_url}: fake vendors, fake bills).\n"
+            f"  vendors: no credential is set, so the sandbox answers ({base_url}: nothing is real).\n"
             "  Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY and start again to use the real ones."
         )
 

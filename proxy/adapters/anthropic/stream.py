@@ -117,13 +117,16 @@ class Reader:
 
     def _bill(self, *, final: bool) -> None:
         state = self.state
-        told = self._usage if final else {**self._usage, "output_tokens": 0}
+        told = self._usage
+        if not final and "output_tokens" in told:
+            told = {**told, "output_tokens": 0}
         counts, flags = usage.usage_from(told, state.model)
         state.variant, tier_flags = usage.variant_from(told)
+        partial: tuple[str, ...] = ()
         if counts is not None:
             state.usage = counts if self._earlier is None else usage.sum_of(self._earlier, counts)
             state.raw_usage = self._usage
-        partial = () if final else ("partial_usage",)
+            partial = () if final else ("partial_usage",)
         state.flags = tuple(dict.fromkeys(self._flags + flags + tier_flags + partial))
 
     def _block_start(self, event: Mapping[str, Any]) -> list[bytes]:

@@ -79,7 +79,7 @@ def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> An
             usage=counts,
         ),
         usage=counts,
-        raw_usage=raw if isinstance(raw, dict) else None,
+        raw_usage=raw if isinstance(raw, dict) and raw else None,
         finish_reason=finish_reason,
         text=text,
         model=model,

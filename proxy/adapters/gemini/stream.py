@@ -126,6 +126,6 @@ class Reader:
         state.usage = response.with_searches(state.usage, self._searches)
         variant, tier_flags = usage.variant_from(raw)
         state.variant = variant
-        partial = () if state.complete else ("partial_usage",)
+        partial = () if state.complete or state.usage is None else ("partial_usage",)
         kept = tuple(flag for flag in state.flags if flag.startswith("native_finish"))
         state.flags = tuple(dict.fromkeys(kept + flags + tier_flags + partial))

@@ -1,7 +1,6 @@
 """What the vendors' own clients read from the sandbox."""
 
 import json
-from typing import Any
 
 import httpx2
 import pytest
@@ -12,12 +11,6 @@ from tests.proxy.sandbox.clients import MODELS, VENDORS, Heard, Sdks
 
 STOPPED = {"openai": "stop", "anthropic": "end_turn", "gemini": "STOP"}
 FULL = {"openai": "length", "anthropic": "max_tokens", "gemini": "MAX_TOKENS"}
-WEATHER = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "unit": {"enum": ["C", "F"]}},
-}
-ARGUMENTS = {"city": "example", "days": 1, "unit": "C"}
-LONG = "All happy families are alike. " * 300  # 9,000 bytes, 2,250 tokens
 
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
@@ -159,137 +152,6 @@ def test_claude_thinks_when_asked_to(sdks: Sdks) -> None:
     assert answer.usage.output_tokens == 132
     assert answer.usage.output_tokens_details is not None
     assert answer.usage.output_tokens_details.thinking_tokens == 128
-
-
-def test_openai_caches_a_long_prefix_by_itself(sdks: Sdks) -> None:
-    def cached(model: str, prompt: str) -> tuple[int | None, int | None]:
-        answer = sdks.openai.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": prompt}]
-        )
-        assert answer.usage is not None
-        assert answer.usage.prompt_tokens_details is not None
-        details = answer.usage.prompt_tokens_details
-        return details.cached_tokens, details.cache_write_tokens
-
-    assert cached("gpt-4o", LONG) == (0, None)
-    assert cached("gpt-4o", LONG + "And now?") == (2176, None)  # 17 blocks of 128 tokens
-    assert cached("gpt-5.6-luna", LONG) == (0, 2176)
-    assert cached("gpt-5.6-luna", LONG) == (2176, 0)
-
-
-@pytest.mark.parametrize(("ttl", "split"), [("5m", (2250, 0)), ("1h", (0, 2250))])
-def test_anthropic_caches_what_is_marked(sdks: Sdks, ttl: Any, split: tuple[int, int]) -> None:
-    def usage(**mark: Any) -> Any:
-        system: Any = [{"type": "text", "text": LONG, **mark}]
-        return sdks.anthropic.messages.create(
-            model="claude-haiku-4-5",
-            max_tokens=100,
-            system=system,
-            messages=[{"role": "user", "content": STORY.prompt}],
-        ).usage
-
-    marked = {"cache_control": {"type": "ephemeral", "ttl": ttl}}
-    assert usage().cache_creation_input_tokens == 0
-    written = usage(**marked)
-    assert (written.input_tokens, written.cache_creation_input_tokens) == (13, 2250)
-    assert (written.cache_creation.ephemeral_5m_input_tokens,
-            written.cache_creation.ephemeral_1h_input_tokens) == split  # fmt: skip
-    read = usage(**marked)
-    assert (read.input_tokens, read.cache_creation_input_tokens, read.cache_read_input_tokens) == (
-        13,
-        0,
-        2250,
-    )
-
-
-def test_gemini_counts_cached_tokens_inside_the_prompt(sdks: Sdks) -> None:
-    sdks.gemini.models.generate_content(model="gemini-2.5-flash", contents=LONG)
-    usage = sdks.gemini.models.generate_content(model="gemini-2.5-flash", contents=LONG).usage_metadata
-
-    assert usage is not None
-    assert (usage.prompt_token_count, usage.cached_content_token_count) == (2250, 2176)
-
-
-@both_ways
-def test_openai_calls_a_tool_and_reads_its_result(sdks: Sdks, stream: bool) -> None:
-    tools: Any = [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}]
-    messages: Any = [{"role": "user", "content": "Please use tool weather."}]
-    if stream:
-        with sdks.openai.chat.completions.stream(model="gpt-4o", messages=messages, tools=tools) as events:
-            answer: Any = events.get_final_completion()
-    else:
-        answer = sdks.openai.chat.completions.create(model="gpt-4o", messages=messages, tools=tools)
-    [call] = answer.choices[0].message.tool_calls
-
-    assert answer.choices[0].finish_reason == "tool_calls"
-    assert (call.function.name, json.loads(call.function.arguments)) == ("weather", ARGUMENTS)
-    spoken = {"name": call.function.name, "arguments": call.function.arguments}
-    messages += [
-        {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": spoken}]},
-        {"role": "tool", "tool_call_id": call.id, "content": "sunny"},
-    ]
-    followed = sdks.openai.chat.completions.create(model="gpt-4o", messages=messages, tools=tools)
-    assert followed.choices[0].message.content == "The tool answered: sunny"
-
-
-@both_ways
-def test_anthropic_calls_a_tool_and_reads_its_result(sdks: Sdks, stream: bool) -> None:
-    asked: Any = {
-        "model": "claude-haiku-4-5",
-        "max_tokens": 500,
-        "tools": [{"name": "weather", "input_schema": WEATHER}],
-        "tool_choice": {"type": "any"},
-    }
-    messages: Any = [{"role": "user", "content": "How is it in Oslo?"}]
-    if stream:
-        with sdks.anthropic.messages.stream(messages=messages, **asked) as events:
-            answer: Any = events.get_final_message()
-    else:
-        answer = sdks.anthropic.messages.create(messages=messages, **asked)
-    [call] = answer.content
-
-    assert answer.stop_reason == "tool_use"
-    assert (call.name, call.input) == ("weather", ARGUMENTS)
-    result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
-    use = {"type": "tool_use", "id": call.id, "name": call.name, "input": call.input}
-    messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
-    followed = sdks.anthropic.messages.create(messages=messages, **asked)
-    assert followed.content[0].to_dict()["text"] == "The tool answered: sunny"
-
-
-@both_ways
-def test_gemini_calls_a_tool_and_reads_its_result(sdks: Sdks, stream: bool) -> None:
-    declared = types.FunctionDeclaration(name="weather", parameters_json_schema=WEATHER)
-    config = types.GenerateContentConfig(
-        tools=[types.Tool(function_declarations=[declared])],
-        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-    )
-    turns = [types.Content(role="user", parts=[types.Part(text="use tool weather")])]
-    arguments: Any = {"model": "gemini-3-flash", "contents": turns, "config": config}
-    if stream:
-        answer, *_ = sdks.gemini.models.generate_content_stream(**arguments)
-    else:
-        answer = sdks.gemini.models.generate_content(**arguments)
-    assert answer.candidates
-    assert answer.candidates[0].content
-    [part] = answer.candidates[0].content.parts or []
-
-    assert part.function_call is not None
-    assert (part.function_call.name, part.function_call.args) == ("weather", ARGUMENTS)
-    assert part.thought_signature
-    result = types.Part.from_function_response(name="weather", response={"output": "sunny"})
-    turns += [answer.candidates[0].content, types.Content(role="user", parts=[result])]
-    followed = sdks.gemini.models.generate_content(**arguments)
-    assert followed.text == "The tool answered: {'output': 'sunny'}"
-
-
-def test_a_schema_gives_json_of_that_schema(sdks: Sdks) -> None:
-    shape: Any = {"type": "json_schema", "json_schema": {"name": "weather", "schema": WEATHER}}
-    answer = sdks.openai.chat.completions.create(
-        model="gpt-4o", messages=[{"role": "user", "content": "Weather?"}], response_format=shape
-    )
-
-    assert json.loads(answer.choices[0].message.content or "") == ARGUMENTS
 
 
 def test_counting_tokens_agrees_with_the_bill(sdks: Sdks) -> None:

@@ -11,6 +11,7 @@ import pytest
 from google.genai import errors
 
 from proxy.sandbox.profiles import STORY
+from tests.proxy.sandbox import raw
 from tests.proxy.sandbox.clients import VENDORS, Sdks
 
 BROKEN = {
@@ -24,8 +25,6 @@ BROKEN_WHOLE = {
     "gemini": httpx2.RemoteProtocolError,
 }
 NEVER_ENDS = {"openai": openai.APITimeoutError, "anthropic": httpx2.ReadTimeout, "gemini": httpx2.ReadTimeout}
-CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello."}]}
-KEY = {"authorization": "Bearer k"}
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -156,7 +155,7 @@ def test_a_client_that_leaves_a_slow_stream_is_noticed(
 
 def test_a_client_that_leaves_before_the_answer_is_noticed(http: httpx2.Client, base_url: str) -> None:
     with httpx2.Client(base_url=base_url, timeout=0.1) as client, pytest.raises(httpx2.ReadTimeout):
-        client.post("/v1/chat/completions", headers=KEY | {"x-sandbox-latency": "9"}, json=CHAT)
+        client.post("/v1/chat/completions", headers=raw.KEY | {"x-sandbox-latency": "9"}, json=raw.CHAT)
 
     call = _finished_call(http)
     assert (call["outcome"], call["status"], call["usage"]) == ("client_disconnected", None, None)
@@ -181,7 +180,7 @@ def test_an_error_in_the_stream(sdks: Sdks, http: httpx2.Client, vendor: str) ->
 def test_a_malformed_answer_is_no_answer(
     http: httpx2.Client, vendor: str, stream: bool, malformed: str
 ) -> None:
-    answer = _post(http, vendor, {"x-sandbox-malformed": malformed}, stream=stream)
+    answer = raw.post(http, vendor, {"x-sandbox-malformed": malformed}, stream=stream)
 
     assert answer.status_code == 200
     if stream and malformed == "frame":
@@ -198,7 +197,7 @@ def test_a_malformed_answer_is_no_answer(
 
 
 def test_a_proxy_page_can_carry_any_status(http: httpx2.Client) -> None:
-    answer = _post(http, "openai", {"x-sandbox-malformed": "html", "x-sandbox-status": "502"})
+    answer = raw.post(http, "openai", {"x-sandbox-malformed": "html", "x-sandbox-status": "502"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
 
@@ -213,7 +212,7 @@ def test_usage_is_merged_over_in_the_vendors_shape(sdks: Sdks) -> None:
 @every_vendor
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_usage(http: httpx2.Client, vendor: str, stream: bool) -> None:
-    answer = _post(http, vendor, {"x-sandbox-no-usage": "1"}, stream=stream)
+    answer = raw.post(http, vendor, {"x-sandbox-no-usage": "1"}, stream=stream)
 
     assert '"usage":{' not in answer.text
     assert "usageMetadata" not in answer.text
@@ -246,96 +245,14 @@ def test_text_and_static_id(sdks: Sdks) -> None:
 
 @pytest.mark.parametrize("header", ["x-sandbox-latency", "x-sandbox-unheard-of"])
 def test_a_header_that_cannot_be_read_is_refused(http: httpx2.Client, header: str) -> None:
-    answer = _post(http, "openai", {header: "soon"})
+    answer = raw.post(http, "openai", {header: "soon"})
 
     assert answer.status_code == 400
     assert "x-sandbox header" in answer.json()["error"]["message"]
 
 
-def test_a_rule_fires_for_what_it_matches_and_so_many_times(http: httpx2.Client) -> None:
-    rule = {"match": {"model": "gpt-*", "vendor": "openai"}, "times": 2, "status": 503}
-    assert http.put("/control", json={"rules": [rule]}).status_code == 200
-
-    assert _post(http, "anthropic").status_code == 200
-    assert [_post(http, "openai").status_code for _ in range(4)] == [503, 503, 200, 200]
-    assert http.get("/control").json()["rules"][0]["fired"] == 2
-
-
-def test_a_rule_fires_with_its_probability_and_the_seed_repeats_it(http: httpx2.Client) -> None:
-    def statuses(seed: int) -> list[int]:
-        http.put("/control", json={"rules": [{"probability": 0.2, "status": 500}], "seed": seed})
-        return [_post(http, "openai").status_code for _ in range(100)]
-
-    first = statuses(7)
-    assert 10 <= first.count(500) <= 30
-    assert statuses(7) == first
-    assert statuses(8) != first
-
-
-def test_headers_win_over_rules_knob_by_knob(http: httpx2.Client) -> None:
-    http.put("/control", json={"rules": [{"status": 503, "retry_after": 5}]})
-
-    answer = _post(http, "openai", {"x-sandbox-status": "429"})
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
-
-
-@pytest.mark.parametrize(
-    ("match", "hit"),
-    [
-        ({"site": "eu"}, True),
-        ({"site": "us"}, False),
-        ({"api_key": "k"}, True),
-        ({"api_key": "other"}, False),
-        ({"path": "/v1/chat/*"}, True),
-        ({"stream": True}, False),
-    ],
-)
-def test_rules_match_site_key_path_and_stream(http: httpx2.Client, match: dict[str, Any], hit: bool) -> None:
-    http.put("/control", json={"rules": [{"match": match, "status": 503}]})
-
-    answer = http.post("/@eu/v1/chat/completions", headers=KEY, json=CHAT)
-    assert answer.status_code == (503 if hit else 200)
-
-
-def test_deleting_the_control_resets_it(http: httpx2.Client) -> None:
-    http.put("/control", json={"rules": [{"status": 503}]})
-    http.delete("/control")
-
-    assert _post(http, "openai").status_code == 200
-    assert http.get("/control").json()["rules"] == []
-
-
-@pytest.mark.parametrize(
-    "body", [{"rules": [{"stauts": 503}]}, {"rules": 1}, {"rules": [{"match": {"x": "y"}}]}]
-)
-def test_rules_that_cannot_be_read_change_nothing(http: httpx2.Client, body: Any) -> None:
-    http.put("/control", json={"rules": [{"status": 503}]})
-
-    assert http.put("/control", json=body).status_code == 400
-    assert len(http.get("/control").json()["rules"]) == 1
-
-
-def _request(vendor: str, *, stream: bool) -> tuple[str, dict[str, str], dict[str, Any]]:
-    if vendor == "openai":
-        asked = CHAT | ({"stream": True, "stream_options": {"include_usage": True}} if stream else {})
-        return "/v1/chat/completions", KEY, asked
-    if vendor == "anthropic":
-        body = CHAT | {"model": "claude-haiku-4-5", "max_tokens": 100, "stream": stream}
-        return "/v1/messages", {"x-api-key": "k", "anthropic-version": "2023-06-01"}, body
-    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    contents = {"contents": [{"parts": [{"text": "Hello."}]}]}
-    return f"/v1beta/models/gemini-2.5-flash:{verb}", {"x-goog-api-key": "k"}, contents
-
-
-def _post(
-    http: httpx2.Client, vendor: str, knobs: dict[str, str] | None = None, *, stream: bool = False
-) -> httpx2.Response:
-    path, headers, body = _request(vendor, stream=stream)
-    return http.post(path, headers=headers | (knobs or {}), json=body)
-
-
 def _stream(http: httpx2.Client, vendor: str, knobs: dict[str, str]) -> None:
-    path, headers, body = _request(vendor, stream=True)
+    path, headers, body = raw.request(vendor, stream=True)
     with http.stream("POST", path, headers=headers | knobs, json=body) as answer:
         for _ in answer.iter_bytes():
             pass
