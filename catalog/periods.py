@@ -88,7 +88,7 @@ def start(
         current = None
     if current:
         _end(current, effective_from)
-    price = Price.objects.create(
+    price = Price(
         model=model,
         effective_from=effective_from,
         effective_to=later.effective_from if later else None,
@@ -98,6 +98,7 @@ def start(
         **slot._asdict(),
         **rates._asdict(),
     )
+    _add(price)
     return Started(price, current)
 
 
@@ -116,11 +117,23 @@ def _end(price: Price, at: dt.datetime) -> None:
         with transaction.atomic():
             price.save(update_fields=["effective_to"])
     except IntegrityError as error:
-        if "price_booked_not_closed_before" not in _constraint(error):
+        if _constraint(error) != "price_booked_not_closed_before":
             raise
         raise PeriodError(
             f"calls made since {_utc(at)} are booked at the price in force since "
             f"{_utc(price.effective_from)}: let the new price start now or later"
+        ) from error
+
+
+def _add(price: Price) -> None:
+    try:
+        with transaction.atomic():
+            price.save()
+    except IntegrityError as error:
+        if _constraint(error) != "price_no_overlap":
+            raise
+        raise PeriodError(
+            f"the hours of {price.model.full_name} ({slot_of(price)}) overlap those of another of its prices"
         ) from error
 
 

@@ -92,9 +92,7 @@ LOGOUT_REDIRECT_URL = "/login/"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
-DATE_FORMAT = "Y-m-d"  # one form for people and exports, sortable, never mistaken for another country's
-TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = ["gateway_project.formats"]
 TIME_ZONE = ENV.time_zone  # the business time zone: days, months and budgets of finance
 
 STATIC_URL = "static/"

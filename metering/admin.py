@@ -430,7 +430,7 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
                 (
                     line.what,
                     f"{line.count:,}",
-                    money.exact_usd(line.rate) + (" each" if line.per == 1 else " per 1,000,000"),
+                    rate_words(line),
                     money.exact_usd(line.cost),
                 )
                 for line in worked.lines
@@ -516,6 +516,12 @@ def taken_of(window: LimitWindow) -> Decimal:
     """What is not left: spent, set aside, or possibly spent."""
     taken: Decimal = window.spent + window.held + window.exposed
     return taken
+
+
+def rate_words(line: arithmetic.Line) -> str:
+    if line.rate is None:
+        return money.UNKNOWN
+    return f"{money.rate_usd(line.rate)} {'each' if line.per == 1 else 'per 1,000,000'}"
 
 
 def in_unit(amount: Decimal, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""The price book: genai-prices 0.2.3 in our rows, to the last digit; expected values from the vendors' pages."""
+"""The price book: genai-prices in our rows, to the last digit; expected values from the vendors' pages."""
 
 import datetime as dt
 from decimal import Decimal

@@ -72,9 +72,10 @@ def test_an_unfinished_event_is_kept_back() -> None:
 @pytest.mark.parametrize("step", [7, 1000])
 def test_an_event_without_end_is_refused_beyond_the_bound(step: int) -> None:
     decoder = SSEDecoder(max_event_bytes=50)
+    for _ in range(50 // step):
+        assert decoder.feed(b"x" * step) == []
     with pytest.raises(EventTooLarge, match="more than 50 bytes"):
-        for _ in range(20):
-            decoder.feed(b"x" * step)
+        decoder.feed(b"x" * step)
 
 
 def test_many_small_events_in_one_read_are_not_bounded_together() -> None:
@@ -82,7 +83,20 @@ def test_many_small_events_in_one_read_are_not_bounded_together() -> None:
 
 
 pieces = st.lists(
-    st.sampled_from([b"data: a", b"data:b\xc3\xa4", b"event: x", b": no", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b""])
+    st.sampled_from(
+        [
+            b"data: a",
+            b"data:b\xc3\xa4",
+            b"event: x",
+            b": no",
+            b"\n",
+            b"\r\n",
+            b"\r",
+            b"\n\n",
+            b"\r\n\r\n",
+            b"",
+        ]
+    )
     | st.binary(max_size=5)
 )
 

@@ -33,6 +33,7 @@ class Reader:
         self._open: dict[str, Any] | None = None  # a functionCall part whose arguments still come in pieces
         self._reason: object = None
         self._blocked = False
+        self._usage_flags: tuple[str, ...] = ()
 
     def feed(self, data: bytes) -> list[bytes]:
         frames: list[bytes] = []
@@ -122,10 +123,10 @@ class Reader:
         self._searches = max(self._searches, usage.searches_in(candidate, state.model))
         counts, flags = usage.usage_from(raw)
         if counts is not None:
-            state.usage, state.raw_usage = counts, raw
+            state.usage, state.raw_usage, self._usage_flags = counts, raw, flags
         state.usage = response.with_searches(state.usage, self._searches)
         variant, tier_flags = usage.variant_from(raw)
         state.variant = variant
         partial = () if state.complete or state.usage is None else ("partial_usage",)
         kept = tuple(flag for flag in state.flags if flag.startswith("native_finish"))
-        state.flags = tuple(dict.fromkeys(kept + flags + tier_flags + partial))
+        state.flags = tuple(dict.fromkeys(self._usage_flags + tier_flags + kept + partial))

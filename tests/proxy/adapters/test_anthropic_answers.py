@@ -28,7 +28,10 @@ MODEL = "claude-sonnet-4-5"
             {
                 "input_tokens": 5,
                 "cache_creation_input_tokens": 1_000_000,
-                "cache_creation": {"ephemeral_5m_input_tokens": 600_000, "ephemeral_1h_input_tokens": 400_000},
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": 600_000,
+                    "ephemeral_1h_input_tokens": 400_000,
+                },
                 "output_tokens": 1,
             },
             Usage(input=5, cache_write_5m=600_000, cache_write_1h=400_000, output=1),
@@ -45,7 +48,11 @@ MODEL = "claude-sonnet-4-5"
             id="thinking never exceeds the output",
         ),
         pytest.param(
-            {"input_tokens": 5, "output_tokens": 1, "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 9}},
+            {
+                "input_tokens": 5,
+                "output_tokens": 1,
+                "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 9},
+            },
             Usage(input=5, output=1, requests=2),
             id="web searches are billed per request, fetches are free",
         ),
@@ -239,7 +246,12 @@ def delta(stop: str | None = "end_turn", **usage: Any) -> dict[str, Any]:
 
 
 STOP = {"type": "message_stop"}
-HELLO = [block(0, "text", text=""), piece(0, "text_delta", text="Hel"), piece(0, "text_delta", text="lo"), end(0)]
+HELLO = [
+    block(0, "text", text=""),
+    piece(0, "text_delta", text="Hel"),
+    piece(0, "text_delta", text="lo"),
+    end(0),
+]
 
 
 def stream(*events: dict[str, Any], **how: Any) -> Read:
@@ -291,7 +303,9 @@ def test_the_start_splits_the_writes_that_the_delta_repeats() -> None:
     ("short", "long", "total", "expected"),
     [(30, 70, 150, (80, 70)), (0, 70, 150, (0, 150)), (30, 70, 0, (0, 0)), (30, 70, 50, (0, 50))],
 )
-def test_writes_that_changed_after_the_start(short: int, long: int, total: int, expected: tuple[int, int]) -> None:
+def test_writes_that_changed_after_the_start(
+    short: int, long: int, total: int, expected: tuple[int, int]
+) -> None:
     split = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long}
     first = start(cache_creation_input_tokens=short + long, cache_creation=split)
     usage = stream(first, *HELLO, delta(output_tokens=1, cache_creation_input_tokens=total), STOP).state.usage
@@ -301,7 +315,10 @@ def test_writes_that_changed_after_the_start(short: int, long: int, total: int, 
 
 def test_the_tier_and_the_searches_are_known() -> None:
     found = stream(
-        start(service_tier="priority"), *HELLO, delta(output_tokens=7, server_tool_use={"web_search_requests": 3}), STOP
+        start(service_tier="priority"),
+        *HELLO,
+        delta(output_tokens=7, server_tool_use={"web_search_requests": 3}),
+        STOP,
     )
     assert found.state.variant == "priority"
     assert found.state.usage == Usage(input=25, output=7, requests=3)
@@ -314,7 +331,9 @@ def test_the_same_message_started_twice_is_billed_once() -> None:
 
 
 def test_a_spliced_message_is_billed_beside_the_first() -> None:
-    found = stream(start(), *HELLO, delta(None, output_tokens=4), start("msg_2"), *HELLO, delta(output_tokens=7), STOP)
+    found = stream(
+        start(), *HELLO, delta(None, output_tokens=4), start("msg_2"), *HELLO, delta(output_tokens=7), STOP
+    )
     assert found.state.usage == Usage(input=50, output=11)
     assert found.state.flags == ("spliced_message",)
     assert [choice for choice in found.deltas if "role" in choice] == [{"role": "assistant", "content": ""}]
@@ -365,7 +384,9 @@ def test_without_message_stop_the_stream_was_cut() -> None:
 
 
 def test_pings_and_kinds_yet_to_be_invented_are_passed_over() -> None:
-    found = stream(start(), {"type": "ping"}, {"type": "new_thing"}, block(0, "new_block"), *HELLO, delta(), STOP)
+    found = stream(
+        start(), {"type": "ping"}, {"type": "new_thing"}, block(0, "new_block"), *HELLO, delta(), STOP
+    )
     assert (found.text, found.state.complete) == ("Hello", True)
 
 

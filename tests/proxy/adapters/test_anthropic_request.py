@@ -104,10 +104,14 @@ def test_messages_without_text_are_left_out(empty: Any) -> None:
 
 
 def test_empty_parts_beside_text_are_left_out() -> None:
-    assert to(messages=[{"role": "user", "content": text("", "hi", " ")}])["messages"][0]["content"] == text("hi")
+    assert to(messages=[{"role": "user", "content": text("", "hi", " ")}])["messages"][0]["content"] == text(
+        "hi"
+    )
 
 
-@pytest.mark.parametrize("messages", [[], [{"role": "user", "content": ""}], [{"role": "system", "content": "a"}]])
+@pytest.mark.parametrize(
+    "messages", [[], [{"role": "user", "content": ""}], [{"role": "system", "content": "a"}]]
+)
 def test_a_conversation_without_user_text_is_refused(messages: list[Any]) -> None:
     assert refused(messages=messages).field == "messages"
 
@@ -138,7 +142,10 @@ def test_a_prefill_is_refused_for_models_that_reject_it(model: str) -> None:
         ({"role": "narrator", "content": "x"}, "messages[1].role"),
         ({"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}, "messages[1].tool_calls"),
         ({"role": "assistant", "content": "x", "audio": {"id": "a"}}, "messages[1].audio"),
-        ({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, "messages[1].content[0].type"),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
+            "messages[1].content[0].type",
+        ),
         ({"role": "user", "content": [*text("a"), {"type": "file"}]}, "messages[1].content[1].type"),
         ({"role": "user", "content": ["a"]}, "messages[1].content[0].type"),
         ({"role": "user", "content": [{"type": "text", "text": 5}]}, "messages[1].content[0].text"),
@@ -168,7 +175,9 @@ def test_harmless_fields_of_a_message_are_dropped() -> None:
         (NEW, {"temperature": None, "top_p": None}, {}),
     ],
 )
-def test_sampling_where_the_model_takes_it(model: str, asked: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_sampling_where_the_model_takes_it(
+    model: str, asked: dict[str, Any], expected: dict[str, Any]
+) -> None:
     body = to(model, **asked)
     assert {name: body[name] for name in ("temperature", "top_p") if name in body} == expected
 
@@ -187,7 +196,9 @@ def test_sampling_where_the_model_takes_it(model: str, asked: dict[str, Any], ex
         (MIDDLE, {"temperature": 0.2, "reasoning_effort": "low"}, "temperature"),
     ],
 )
-def test_sampling_that_the_model_would_refuse_or_ignore_is_refused(model: str, asked: dict[str, Any], field: str) -> None:
+def test_sampling_that_the_model_would_refuse_or_ignore_is_refused(
+    model: str, asked: dict[str, Any], field: str
+) -> None:
     assert refused(model, **asked).field == field
 
 

@@ -77,7 +77,12 @@ def openai_wire(said: Said) -> tuple[dict[str, Any], bytes]:
 
 
 def anthropic_wire(said: Said) -> tuple[dict[str, Any], bytes]:
-    reasons = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+    reasons = {
+        "stop": "end_turn",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "content_filter": "refusal",
+    }
     usage: dict[str, Any] = {}
     if said.usage:
         usage = {
@@ -103,7 +108,9 @@ def anthropic_wire(said: Said) -> tuple[dict[str, Any], bytes]:
         pieces = [{"type": "text_delta", "text": half} for half in halves(said.text)]
         say({"type": "text", "text": said.text}, {"text": ""}, *pieces)
     if said.tool:
-        pieces = [{"type": "input_json_delta", "partial_json": half} for half in halves(json.dumps(said.tool))]
+        pieces = [
+            {"type": "input_json_delta", "partial_json": half} for half in halves(json.dumps(said.tool))
+        ]
         say({"type": "tool_use", "id": "t1", "name": "f", "input": said.tool}, {"input": {}}, *pieces)
     head = {"id": "c1", "type": "message", "role": "assistant", "model": "m1"}
     plain = {**head, "content": blocks, "stop_reason": reasons[said.finish], "usage": usage}
@@ -135,8 +142,12 @@ def gemini_wire(said: Said) -> tuple[dict[str, Any], bytes]:
     head = {"modelVersion": "m1", "responseId": "c1"}
     ended = {"finishReason": reasons[said.finish]}
     plain = {**head, "candidates": [{"content": {"parts": parts}, **ended}], "usageMetadata": usage}
-    chunks = [{**head, "candidates": [{"content": {"parts": [part]}}], "usageMetadata": usage} for part in parts]
-    chunks.append({**head, "candidates": [{"content": {"parts": [{"text": ""}]}, **ended}], "usageMetadata": usage})
+    chunks = [
+        {**head, "candidates": [{"content": {"parts": [part]}}], "usageMetadata": usage} for part in parts
+    ]
+    chunks.append(
+        {**head, "candidates": [{"content": {"parts": [{"text": ""}]}, **ended}], "usageMetadata": usage}
+    )
     return plain, sse(*chunks)
 
 

@@ -1,4 +1,4 @@
-"""Vendors' failures: what they mean for routing, how long to wait, and that no credential is quoted (checks M4)."""
+"""Vendors' failures: their meaning for routing, how long to wait, and no credential quoted (checks M4)."""
 
 import json
 from typing import Any
@@ -52,7 +52,11 @@ def openai(message: str = "m", **fields: Any) -> dict[str, Any]:
         (429, openai(code="rate_limit_exceeded", type="tokens"), E.RATE_LIMITED),
         (429, openai(code="insufficient_quota", type="insufficient_quota"), E.CREDENTIAL_FUNDS),
         (429, openai("You exceeded your current quota, please check your plan"), E.CREDENTIAL_FUNDS),
-        (429, openai("Request too large for gpt-4o on tokens per min (TPM)", code="rate_limit_exceeded"), E.MODEL_UNAVAILABLE),
+        (
+            429,
+            openai("Request too large for gpt-4o on tokens per min (TPM)", code="rate_limit_exceeded"),
+            E.MODEL_UNAVAILABLE,
+        ),
         (429, openai("No capacity in this region", code="NoCapacity"), E.OVERLOADED),  # Azure
         (429, b"", E.RATE_LIMITED),
         (498, openai(), E.OVERLOADED),  # Groq
@@ -82,7 +86,11 @@ def anthropic(kind: str, message: str = "m", **more: Any) -> dict[str, Any]:
     [
         (400, anthropic("invalid_request_error", "prompt is too long"), E.CALLER),
         (400, anthropic("invalid_request_error", "Your credit balance is too low"), E.CREDENTIAL_FUNDS),
-        (400, anthropic("invalid_request_error", "You have reached your specified API usage limits."), E.CREDENTIAL_FUNDS),
+        (
+            400,
+            anthropic("invalid_request_error", "You have reached your specified API usage limits."),
+            E.CREDENTIAL_FUNDS,
+        ),
         (401, anthropic("authentication_error"), E.CREDENTIAL),
         (402, anthropic("billing_error"), E.CREDENTIAL_FUNDS),
         (403, anthropic("permission_error"), E.CREDENTIAL),
@@ -93,9 +101,21 @@ def anthropic(kind: str, message: str = "m", **more: Any) -> dict[str, Any]:
         (413, anthropic("request_too_large"), E.CALLER),
         (413, HTML, E.CALLER),
         (429, anthropic("rate_limit_error"), E.RATE_LIMITED),
-        (429, anthropic("rate_limit_error", details={"error_code": "ramp_limit_exceeded"}), E.CREDENTIAL_FUNDS),
-        (429, anthropic("rate_limit_error", details={"error_code": "enforced_spend_limit_reached"}), E.CREDENTIAL_FUNDS),
-        (429, anthropic("rate_limit_error", details={"error_code": "contract_spend_limit_reached"}), E.CREDENTIAL_FUNDS),
+        (
+            429,
+            anthropic("rate_limit_error", details={"error_code": "ramp_limit_exceeded"}),
+            E.CREDENTIAL_FUNDS,
+        ),
+        (
+            429,
+            anthropic("rate_limit_error", details={"error_code": "enforced_spend_limit_reached"}),
+            E.CREDENTIAL_FUNDS,
+        ),
+        (
+            429,
+            anthropic("rate_limit_error", details={"error_code": "contract_spend_limit_reached"}),
+            E.CREDENTIAL_FUNDS,
+        ),
         (500, anthropic("api_error", "Internal server error"), E.PROVIDER),
         (500, anthropic("api_error", "Overloaded"), E.OVERLOADED),
         (502, HTML, E.PROVIDER),
@@ -242,7 +262,11 @@ CANARY = "Zq9CanaryKey4242"
     ],
 )
 def test_keys_are_masked(message: str) -> None:
-    for body in (json.dumps({"error": {"message": message}}).encode(), message.encode(), json.dumps(message).encode()):
+    for body in (
+        json.dumps({"error": {"message": message}}).encode(),
+        message.encode(),
+        json.dumps(message).encode(),
+    ):
         for kind in ADAPTERS:
             error = failed(kind, 401, body)
             assert CANARY not in error.message

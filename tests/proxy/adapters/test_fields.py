@@ -42,7 +42,12 @@ def test_fields_that_would_redirect_us_are_dropped_everywhere(table: Table) -> N
     assert {table[name].handling for name in NEVER_FORWARDED} == {Handling.DROPPED}
 
 
-REFUSED = [(kind, name) for kind, table in TABLES.items() for name in table if table[name].handling == Handling.REFUSED]
+REFUSED = [
+    (kind, name)
+    for kind, table in TABLES.items()
+    for name in table
+    if table[name].handling == Handling.REFUSED
+]
 HARMLESS = [
     (kind, name, value)
     for kind, table in TABLES.items()
@@ -50,7 +55,12 @@ HARMLESS = [
     for value in field.harmless
     if field.handling == Handling.REFUSED
 ]
-DROPPED = [(kind, name) for kind, table in TABLES.items() for name in table if table[name].handling == Handling.DROPPED]
+DROPPED = [
+    (kind, name)
+    for kind, table in TABLES.items()
+    for name in table
+    if table[name].handling == Handling.DROPPED
+]
 PLAIN = {"messages", "model", "contents", "max_tokens"}
 
 

@@ -12,7 +12,12 @@ from proxy.adapters.gemini.usage import searches_in, usage_from, variant_from
 from proxy.adapters.registry import adapter_for
 from tests.proxy.adapters.drive import Read, read, sse, target
 
-USAGE = {"promptTokenCount": 20, "candidatesTokenCount": 151, "thoughtsTokenCount": 382, "totalTokenCount": 553}
+USAGE = {
+    "promptTokenCount": 20,
+    "candidatesTokenCount": 151,
+    "thoughtsTokenCount": 382,
+    "totalTokenCount": 553,
+}
 COUNTED = Usage(input=20, output=151, reasoning=382)
 
 
@@ -26,12 +31,22 @@ COUNTED = Usage(input=20, output=151, reasoning=382)
             id="only thoughts: the candidates are absent",
         ),
         pytest.param(
-            {"promptTokenCount": 20212, "cachedContentTokenCount": 16298, "candidatesTokenCount": 1, "totalTokenCount": 20213},
+            {
+                "promptTokenCount": 20212,
+                "cachedContentTokenCount": 16298,
+                "candidatesTokenCount": 1,
+                "totalTokenCount": 20213,
+            },
             Usage(input=3914, cache_read=16298, output=1),
             id="cached tokens are inside the prompt",
         ),
         pytest.param(
-            {"promptTokenCount": 10, "toolUsePromptTokenCount": 100, "candidatesTokenCount": 5, "totalTokenCount": 115},
+            {
+                "promptTokenCount": 10,
+                "toolUsePromptTokenCount": 100,
+                "candidatesTokenCount": 5,
+                "totalTokenCount": 115,
+            },
             Usage(input=110, output=5),
             id="tool-use prompts are beside the prompt",
         ),
@@ -41,14 +56,24 @@ COUNTED = Usage(input=20, output=151, reasoning=382)
                 "cachedContentTokenCount": 40,
                 "candidatesTokenCount": 12,
                 "totalTokenCount": 112,
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 30}, {"modality": "AUDIO", "tokenCount": 70}],
-                "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 25}, {"modality": "TEXT", "tokenCount": 15}],
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 30},
+                    {"modality": "AUDIO", "tokenCount": 70},
+                ],
+                "cacheTokensDetails": [
+                    {"modality": "AUDIO", "tokenCount": 25},
+                    {"modality": "TEXT", "tokenCount": 15},
+                ],
                 "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 10}],
             },
             Usage(input=15, cache_read=40, audio_input=45, output=2, audio_output=10),
             id="audio apart, but for what was cached",
         ),
-        pytest.param({"candidatesTokenCount": 23, "thoughtsTokenCount": 67}, Usage(output=23, reasoning=67), id="partial"),
+        pytest.param(
+            {"candidatesTokenCount": 23, "thoughtsTokenCount": 67},
+            Usage(output=23, reasoning=67),
+            id="partial",
+        ),
         pytest.param({"promptTokenCount": 0, "totalTokenCount": 0}, Usage(), id="explicit zeros are usage"),
     ],
 )
@@ -85,15 +110,23 @@ def test_more_cached_than_prompted_is_clamped_and_flagged() -> None:
         ({}, "priority", ("priority", ())),
     ],
 )
-def test_the_variant_that_was_served(raw: dict[str, Any], header: str | None, expected: tuple[str, tuple[str, ...]]) -> None:
+def test_the_variant_that_was_served(
+    raw: dict[str, Any], header: str | None, expected: tuple[str, tuple[str, ...]]
+) -> None:
     assert variant_from(raw, header) == expected
 
 
 @pytest.mark.parametrize(
     ("model", "queries", "expected"),
-    [("gemini-2.5-flash", ["a", "b"], 1), ("gemini-3.5-flash", ["a", "", "b"], 2), ("gemini-2.5-flash", [], 0)],
+    [
+        ("gemini-2.5-flash", ["a", "b"], 1),
+        ("gemini-3.5-flash", ["a", "", "b"], 2),
+        ("gemini-2.5-flash", [], 0),
+    ],
 )
-def test_searches_are_billed_per_prompt_and_from_gemini_3_per_query(model: str, queries: list[str], expected: int) -> None:
+def test_searches_are_billed_per_prompt_and_from_gemini_3_per_query(
+    model: str, queries: list[str], expected: int
+) -> None:
     assert searches_in({"groundingMetadata": {"webSearchQueries": queries}}, model) == expected
 
 
@@ -131,7 +164,9 @@ def test_a_models_fault_is_a_stop_with_its_native_reason(reason: str | None) -> 
     assert finish_reason_from(reason, called_tools=False) == ("stop", (f"native_finish:{reason}",))
 
 
-def reply(*parts: dict[str, Any], finish: str | None = "STOP", usage: Any = USAGE, **more: Any) -> dict[str, Any]:
+def reply(
+    *parts: dict[str, Any], finish: str | None = "STOP", usage: Any = USAGE, **more: Any
+) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"role": "model", "parts": list(parts)}, "index": 0}
     if finish:
         candidate["finishReason"] = finish
@@ -218,11 +253,18 @@ def stream(*chunks: Any, **how: Any) -> Read:
 
 def test_the_callers_stream() -> None:
     found = stream(
-        reply({"text": "hmm", "thought": True}, finish=None, usage={"promptTokenCount": 8, "totalTokenCount": 8}),
+        reply(
+            {"text": "hmm", "thought": True}, finish=None, usage={"promptTokenCount": 8, "totalTokenCount": 8}
+        ),
         reply({"text": "Hello"}, finish=None, usage={"trafficType": "ON_DEMAND"}),
         reply({"text": ""}),
     )
-    assert found.deltas == [{"role": "assistant", "content": ""}, {"reasoning_content": "hmm"}, {"content": "Hello"}, {}]
+    assert found.deltas == [
+        {"role": "assistant", "content": ""},
+        {"reasoning_content": "hmm"},
+        {"content": "Hello"},
+        {},
+    ]
     assert (found.finish_reasons, found.state.finish_reason) == (["stop"], "stop")
     assert (found.state.usage, found.state.complete, found.state.flags) == (COUNTED, True, ())
     assert found.usage_chunks[0]["usage"]["total_tokens"] == 553
@@ -230,7 +272,9 @@ def test_the_callers_stream() -> None:
 
 
 def test_before_the_finish_usage_is_a_lower_bound() -> None:
-    state = stream(reply({"text": "a"}, finish=None, usage={"promptTokenCount": 8, "totalTokenCount": 8})).state
+    state = stream(
+        reply({"text": "a"}, finish=None, usage={"promptTokenCount": 8, "totalTokenCount": 8})
+    ).state
     assert (state.usage, state.flags, state.complete) == (Usage(input=8), ("partial_usage",), False)
 
 
@@ -263,7 +307,10 @@ def test_calls_are_numbered_and_get_stable_ids() -> None:
 @pytest.mark.parametrize("terminated", [True, False])
 def test_arguments_that_come_in_pieces_are_put_together(terminated: bool) -> None:
     def piece(path: str, **value: Any) -> dict[str, Any]:
-        return reply({"functionCall": {"partialArgs": [{"jsonPath": path, **value}], "willContinue": True}}, finish=None)
+        return reply(
+            {"functionCall": {"partialArgs": [{"jsonPath": path, **value}], "willContinue": True}},
+            finish=None,
+        )
 
     found = stream(
         reply({"functionCall": {"name": "f", "willContinue": True}, "thoughtSignature": "s"}, finish=None),
@@ -287,7 +334,11 @@ def test_arguments_that_come_in_pieces_are_put_together(terminated: bool) -> Non
 
 def test_a_blocked_prompt_ends_the_stream_well() -> None:
     found = stream({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 4}})
-    assert (found.finish_reasons, found.state.complete, found.state.usage) == (["content_filter"], True, Usage(input=4))
+    assert (found.finish_reasons, found.state.complete, found.state.usage) == (
+        ["content_filter"],
+        True,
+        Usage(input=4),
+    )
 
 
 def test_searches_are_counted_once() -> None:

@@ -104,7 +104,9 @@ def test_turns_of_one_side_in_a_row_become_one() -> None:
 @pytest.mark.parametrize("empty", ["", " ", [], None, [{"type": "text", "text": ""}]])
 def test_messages_without_text_are_left_out(empty: Any) -> None:
     nothing = [{"role": role, "content": empty} for role in ("system", "user", "assistant")]
-    assert to(messages=[*nothing, *USER, *nothing]) == {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    assert to(messages=[*nothing, *USER, *nothing]) == {
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}]
+    }
 
 
 def test_the_user_must_speak_first() -> None:
@@ -140,7 +142,14 @@ def test_effort_by_model(model: str, effort: str | None, expected: dict[str, Any
 
 @pytest.mark.parametrize(
     ("model", "effort"),
-    [(PRO, "none"), (THREE, "none"), ("gemini-2.0-flash", "low"), (FLASH, "xhigh"), (THREE, "max"), (FLASH, [])],
+    [
+        (PRO, "none"),
+        (THREE, "none"),
+        ("gemini-2.0-flash", "low"),
+        (FLASH, "xhigh"),
+        (THREE, "max"),
+        (FLASH, []),
+    ],
 )
 def test_effort_that_the_model_does_not_know_is_refused(model: str, effort: Any) -> None:
     assert refused(model, reasoning_effort=effort).field == "reasoning_effort"

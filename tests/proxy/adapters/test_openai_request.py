@@ -20,7 +20,12 @@ def test_the_request_is_a_post_with_the_credential_in_its_header() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_callers_fields_pass_unchanged_with_our_model(kind: str) -> None:
-    body = {"tools": [{"type": "function"}], "seed": 7, "brand_new_field": {"a": [1, None]}, "temperature": 1.0}
+    body = {
+        "tools": [{"type": "function"}],
+        "seed": 7,
+        "brand_new_field": {"a": [1, None]},
+        "temperature": 1.0,
+    }
     assert sent(kind, model="up-1", **body, stop=None) == {
         "messages": USER,
         **body,
@@ -36,7 +41,9 @@ def test_fields_that_would_redirect_our_credential_are_never_forwarded(kind: str
 
 
 def test_the_callers_body_is_not_mutated() -> None:
-    ours = call(stream=True, model="public", stream_options={"include_usage": False}, max_tokens=5, api_key="x")
+    ours = call(
+        stream=True, model="public", stream_options={"include_usage": False}, max_tokens=5, api_key="x"
+    )
     before = json.dumps(ours.body)
     adapter_for("openai").request_for(ours, target("openai", max_output_tokens=3))
     assert json.dumps(ours.body) == before
@@ -49,8 +56,16 @@ def test_the_callers_body_is_not_mutated() -> None:
         ("openai_compatible", {}, {"max_tokens": 100}),
         ("openai", {"max_tokens": 500}, {"max_tokens": 100}),
         ("openai_compatible", {"max_completion_tokens": 500}, {"max_completion_tokens": 100}),
-        ("openai", {"max_tokens": None, "max_completion_tokens": 7}, {"max_tokens": None, "max_completion_tokens": 100}),
-        ("openai", {"max_tokens": 5, "max_completion_tokens": 7}, {"max_tokens": 100, "max_completion_tokens": 100}),
+        (
+            "openai",
+            {"max_tokens": None, "max_completion_tokens": 7},
+            {"max_tokens": None, "max_completion_tokens": 100},
+        ),
+        (
+            "openai",
+            {"max_tokens": 5, "max_completion_tokens": 7},
+            {"max_tokens": 100, "max_completion_tokens": 100},
+        ),
     ],
 )
 def test_the_gateways_ceiling_replaces_the_callers_under_the_same_name(
@@ -72,7 +87,9 @@ def test_a_stream_always_asks_for_usage_and_keeps_the_other_options() -> None:
 
 
 def test_a_stream_asks_for_usage_when_the_caller_gave_no_options() -> None:
-    assert sent("openai_compatible", stream=True, stream_options=None)["stream_options"] == {"include_usage": True}
+    assert sent("openai_compatible", stream=True, stream_options=None)["stream_options"] == {
+        "include_usage": True
+    }
 
 
 def test_a_plain_call_has_no_stream_fields_which_vendors_refuse() -> None:

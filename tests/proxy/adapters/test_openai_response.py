@@ -17,7 +17,11 @@ def answered(body: Any, *, kind: str = "openai") -> Answer:
 
 
 def completion(message: dict[str, Any] | None = None, finish: str = "stop", **more: Any) -> dict[str, Any]:
-    choice = {"index": 0, "message": message or {"role": "assistant", "content": "Hi"}, "finish_reason": finish}
+    choice = {
+        "index": 0,
+        "message": message or {"role": "assistant", "content": "Hi"},
+        "finish_reason": finish,
+    }
     usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
     return {"id": "chatcmpl-1", "model": "m-2026", "choices": [choice], "usage": usage, **more}
 
@@ -29,7 +33,12 @@ def test_the_body_goes_back_as_the_very_bytes_that_came() -> None:
 
 def test_what_the_ledger_needs_is_read() -> None:
     answer = answered(completion(service_tier="priority"))
-    assert (answer.text, answer.finish_reason, answer.model, answer.upstream_id) == ("Hi", "stop", "m-2026", "chatcmpl-1")
+    assert (answer.text, answer.finish_reason, answer.model, answer.upstream_id) == (
+        "Hi",
+        "stop",
+        "m-2026",
+        "chatcmpl-1",
+    )
     assert (answer.usage, answer.variant, answer.flags) == (Usage(input=9, output=1), "priority", ())
     assert answer.raw_usage == {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
 
@@ -59,7 +68,18 @@ def test_citations_are_one_search_on_openai_itself() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>hello</html>", b"{", b"[]", b"4", b'"text"', b"{}", {"choices": []}, {"choices": None}, {"choices": 5}],
+    [
+        b"",
+        b"<html>hello</html>",
+        b"{",
+        b"[]",
+        b"4",
+        b'"text"',
+        b"{}",
+        {"choices": []},
+        {"choices": None},
+        {"choices": 5},
+    ],
 )
 def test_an_answer_that_cannot_be_read_is_the_vendors_failure(body: Any) -> None:
     with pytest.raises(VendorError) as failure:

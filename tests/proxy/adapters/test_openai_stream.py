@@ -1,4 +1,4 @@
-"""Streams of OpenAI and of vendors that speak its wire: what the caller receives, and what is known at the end."""
+"""Streams of OpenAI and of vendors that speak its wire: what the caller receives, and what is known."""
 
 import json
 from typing import Any
@@ -14,9 +14,18 @@ USAGE = {"prompt_tokens": 13, "completion_tokens": 4, "total_tokens": 17}
 COUNTED = Usage(input=13, output=4)
 
 
-def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
+def chunk(
+    delta: dict[str, Any] | None = None, finish: str | None = None, index: int = 0, **more: Any
+) -> dict[str, Any]:
     choice = {"index": index, "delta": delta or {}, "finish_reason": finish}
-    return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m1", "choices": [choice], **more}
+    return {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m1",
+        "choices": [choice],
+        **more,
+    }
 
 
 def empty(**more: Any) -> dict[str, Any]:
@@ -34,7 +43,9 @@ def test_chunks_that_need_no_change_pass_as_the_bytes_that_came() -> None:
 
 
 def test_the_state_knows_what_went_by() -> None:
-    state = read("openai", sse(ROLE, HELLO, chunk({"reasoning_content": "hm"}), STOP, empty(usage=USAGE), "[DONE]")).state
+    state = read(
+        "openai", sse(ROLE, HELLO, chunk({"reasoning_content": "hm"}), STOP, empty(usage=USAGE), "[DONE]")
+    ).state
     assert (state.model, state.upstream_id, state.finish_reason) == ("m1", "c1", "stop")
     assert (state.visible_chars, state.reasoning_chars) == (5, 2)
     assert (state.usage, state.raw_usage, state.complete) == (COUNTED, USAGE, True)
@@ -49,7 +60,9 @@ def test_content_starts_with_the_first_chunk_that_says_something() -> None:
     assert reader.state.content_started
 
 
-@pytest.mark.parametrize("delta", [{"reasoning": "x"}, {"refusal": "no"}, {"tool_calls": [{"index": 0, "id": "a"}]}])
+@pytest.mark.parametrize(
+    "delta", [{"reasoning": "x"}, {"refusal": "no"}, {"tool_calls": [{"index": 0, "id": "a"}]}]
+)
 def test_thinking_refusals_and_tool_calls_are_content(delta: dict[str, Any]) -> None:
     assert read("openai", sse(chunk(delta))).state.content_started
 
@@ -60,9 +73,15 @@ PLACES = {
     "on a chunk with an empty delta after the finish": [STOP, chunk(usage=USAGE)],
     "on the finish chunk": [chunk(finish="stop", usage=USAGE)],
     "on two chunks": [STOP, empty(usage={**USAGE, "prompt_tokens": 1}), empty(usage=USAGE)],
-    "on every chunk, running": [chunk({"content": "!"}, usage={**USAGE, "completion_tokens": 2}), chunk(finish="stop", usage=USAGE)],
+    "on every chunk, running": [
+        chunk({"content": "!"}, usage={**USAGE, "completion_tokens": 2}),
+        chunk(finish="stop", usage=USAGE),
+    ],
     "in Groq's corner": [chunk(finish="stop", x_groq={"id": "r", "usage": USAGE})],
-    "repeated with the finish reason": [STOP, chunk({"content": "", "role": "assistant"}, "stop", usage=USAGE)],
+    "repeated with the finish reason": [
+        STOP,
+        chunk({"content": "", "role": "assistant"}, "stop", usage=USAGE),
+    ],
 }
 
 
@@ -180,7 +199,9 @@ def test_an_error_inside_the_stream_ends_it(event: dict[str, Any], error_class: 
 
 def test_usage_beside_an_error_is_kept() -> None:
     """OpenRouter bills the tokens that came before its error."""
-    state = read("openai_compatible", sse(HELLO, chunk(error={"code": 502, "message": "x"}, usage=USAGE))).state
+    state = read(
+        "openai_compatible", sse(HELLO, chunk(error={"code": 502, "message": "x"}, usage=USAGE))
+    ).state
     assert (state.usage, state.error is not None) == (COUNTED, True)
 
 
@@ -197,7 +218,10 @@ def test_text_that_looks_like_an_error_is_text() -> None:
     assert read("openai", sse(chunk({"content": 'data: {"error": {}}'}))).state.error is None
 
 
-@pytest.mark.parametrize("junk", [b"data: {\n\n", b"data: 4\n\n", b"data: <html>\n\n", b"data: \xff\xfe\n\n", b'data: {"choices":7}\n\n'])
+@pytest.mark.parametrize(
+    "junk",
+    [b"data: {\n\n", b"data: 4\n\n", b"data: <html>\n\n", b"data: \xff\xfe\n\n", b'data: {"choices":7}\n\n'],
+)
 def test_an_event_that_is_no_chunk_is_the_vendors_failure(junk: bytes) -> None:
     error = read("openai", sse(HELLO) + junk + sse(HELLO)).state.error
     assert error is not None
@@ -205,7 +229,9 @@ def test_an_event_that_is_no_chunk_is_the_vendors_failure(junk: bytes) -> None:
 
 
 def test_the_tier_that_was_served_is_the_variant() -> None:
-    stream = sse(chunk({"content": "a"}, service_tier="auto"), chunk(finish="stop", service_tier="flex"), "[DONE]")
+    stream = sse(
+        chunk({"content": "a"}, service_tier="auto"), chunk(finish="stop", service_tier="flex"), "[DONE]"
+    )
     assert read("openai", stream).state.variant == "flex"
 
 
@@ -215,7 +241,9 @@ def test_togethers_eos_is_a_stop() -> None:
 
 def test_mistrals_parts_are_counted_as_text_and_thinking() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]}
-    state = read("openai_compatible", sse(chunk({"content": [thinking, {"type": "text", "text": "Hi"}]}))).state
+    state = read(
+        "openai_compatible", sse(chunk({"content": [thinking, {"type": "text", "text": "Hi"}]}))
+    ).state
     assert (state.visible_chars, state.reasoning_chars) == (2, 3)
 
 
@@ -247,7 +275,10 @@ def test_whole_tool_calls_pass_as_the_bytes_that_came() -> None:
 def test_a_missing_index_and_type_are_filled_in() -> None:
     """Mistral sends whole calls without them."""
     seen = calls_in(tools({"id": "a", "function": function("f")}, {"id": "b", "function": function("g")}))
-    assert [(piece["index"], piece["type"], piece["id"]) for piece in seen] == [(0, "function", "a"), (1, "function", "b")]
+    assert [(piece["index"], piece["type"], piece["id"]) for piece in seen] == [
+        (0, "function", "a"),
+        (1, "function", "b"),
+    ]
 
 
 def test_indices_that_start_at_one_are_renumbered() -> None:
@@ -273,7 +304,9 @@ def test_null_arguments_become_an_empty_string() -> None:
 
 
 def test_a_missing_finish_reason_after_tool_calls_is_written_at_done() -> None:
-    found = read("openai_compatible", sse(tools({"index": 0, "id": "a", "function": function("f")}), "[DONE]"))
+    found = read(
+        "openai_compatible", sse(tools({"index": 0, "id": "a", "function": function("f")}), "[DONE]")
+    )
     assert found.finish_reasons == ["tool_calls"]
     assert (found.state.finish_reason, found.state.complete) == ("tool_calls", True)
 

@@ -45,7 +45,12 @@ def told(prompt: int, completion: int, total: int | None = None, **more: Any) ->
             id="reasoning is inside the completion",
         ),
         pytest.param(
-            told(100, 50, prompt_tokens_details={"audio_tokens": 60}, completion_tokens_details={"audio_tokens": 40}),
+            told(
+                100,
+                50,
+                prompt_tokens_details={"audio_tokens": 60},
+                completion_tokens_details={"audio_tokens": 40},
+            ),
             Usage(input=40, audio_input=60, output=10, audio_output=40),
             id="audio is inside both",
         ),
@@ -59,7 +64,13 @@ def told(prompt: int, completion: int, total: int | None = None, **more: Any) ->
             id="rejected predictions are billed as output",
         ),
         pytest.param(
-            told(12, 1, 303, prompt_tokens_details={"cached_tokens": 11}, completion_tokens_details={"reasoning_tokens": 290}),
+            told(
+                12,
+                1,
+                303,
+                prompt_tokens_details={"cached_tokens": 11},
+                completion_tokens_details={"reasoning_tokens": 290},
+            ),
             Usage(input=1, cache_read=11, output=1, reasoning=290),
             id="xAI: reasoning is beside the completion",
         ),
@@ -107,7 +118,9 @@ def test_buckets(raw: dict[str, Any], expected: Usage) -> None:
     assert usage_from(raw) == (expected, ())
 
 
-@pytest.mark.parametrize("raw", [None, {}, [], "12", {"cost": 1}, {"prompt_tokens": None, "completion_tokens": None}])
+@pytest.mark.parametrize(
+    "raw", [None, {}, [], "12", {"cost": 1}, {"prompt_tokens": None, "completion_tokens": None}]
+)
 def test_what_was_not_told_is_unknown_not_zero(raw: object) -> None:
     assert usage_from(raw) == (None, ())
 
@@ -141,7 +154,9 @@ def test_a_total_below_its_parts_is_flagged() -> None:
         ),
     ],
 )
-def test_counts_that_contradict_each_other_are_clamped_and_flagged(raw: dict[str, Any], expected: Usage) -> None:
+def test_counts_that_contradict_each_other_are_clamped_and_flagged(
+    raw: dict[str, Any], expected: Usage
+) -> None:
     assert usage_from(raw) == (expected, ("usage_clamped",))
 
 
@@ -151,7 +166,12 @@ def test_cached_audio_is_not_counted_twice() -> None:
 
 
 def test_odd_values_count_as_nothing() -> None:
-    raw = {"prompt_tokens": 5.0, "completion_tokens": "many", "total_tokens": -3, "prompt_tokens_details": [1]}
+    raw = {
+        "prompt_tokens": 5.0,
+        "completion_tokens": "many",
+        "total_tokens": -3,
+        "prompt_tokens_details": [1],
+    }
     assert usage_from(raw)[0] == Usage(input=5)
 
 

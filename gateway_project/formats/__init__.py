@@ -1,0 +1,1 @@
+"""How dates and numbers are written: one form for everybody (see en/formats.py)."""
