@@ -1,5 +1,6 @@
 """The tools and the machine: what is missing, and the facts that belong beside every number."""
 
+import fcntl
 import importlib.metadata as metadata
 import os
 import platform
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import IO
 
 _PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
 _LIBRARIES = ["aiohttp", "uvicorn", "uvloop", "httptools", "gunicorn", "django"]
@@ -22,6 +24,16 @@ def check_tools() -> None:
     if missing:
         packages = " ".join(sorted({_PACKAGES[tool] for tool in missing}))
         raise NotReady(f"missing: {', '.join(missing)}. Install with:\n  sudo apt-get install -y {packages}")
+
+
+def only_one(path: Path) -> IO[str]:
+    """A lock held until the file is closed or the process ends. Raises NotReady when another run holds it."""
+    lock = path.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NotReady("another benchmark is running in this directory; wait for it to end") from None
+    return lock
 
 
 def two_cores() -> tuple[int, int]:

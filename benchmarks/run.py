@@ -54,6 +54,7 @@ def benchmark(arguments: argparse.Namespace) -> int:
     machine.check_tools()
     places = subjects.Places(subjects.ROOT / "var" / "bench", *machine.two_cores())
     places.directory.mkdir(parents=True, exist_ok=True)
+    lock = machine.only_one(places.directory / "lock")
     _check_ports()
     if machine.load_average() > 0.5:
         print(f"Note: this machine is busy already (load {machine.load_average():.2f}).", flush=True)
@@ -81,6 +82,7 @@ def benchmark(arguments: argparse.Namespace) -> int:
             _announce_stop()
     _print_report(report.Results(runs), measured, findings, facts, arguments)
     _write_json(arguments, places, runs, findings, facts)
+    lock.close()
     return 0 if all(finding.holds for finding in findings) else 1
 
 
@@ -147,7 +149,7 @@ def _names(allowed: list[str]):
 def _check_ports() -> None:
     ports = [upstream.PORT, subjects.BARE_PORT, subjects.LITELLM_PORT, subjects.TALLYGATE_PORT]
     if taken := [port for port in ports if processes.listens(port)]:
-        raise machine.NotReady(f"ports in use: {taken}. Is another benchmark running?")
+        raise machine.NotReady(f"ports in use: {taken}; the benchmark needs 18901 to 18904")
 
 
 def _peer_facts(installed: peers.Peers | None, arguments: argparse.Namespace) -> list[str]:
@@ -176,7 +178,8 @@ def _start_all(
             measured.append(subjects.litellm(places, stack, installed, server=arguments.litellm_server))
         elif name == "tallygate":
             measured.append(subjects.tallygate(places, stack))
-        print(f" ready after {time.monotonic() - started:.0f} s", flush=True)
+        where = f", {subjects.pinning(measured[-1])}" if measured[-1].workers() else ""
+        print(f" ready after {time.monotonic() - started:.0f} s{where}", flush=True)
     return measured
 
 

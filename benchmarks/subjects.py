@@ -1,7 +1,6 @@
 """What is measured: nginx itself, the bare pass-through, LiteLLM and Tallygate, each ready to be called."""
 
 import http.client
-import json
 import os
 import shutil
 import signal
@@ -211,11 +210,8 @@ def _wait_until_gone(pid: int, *, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def describe(subjects: list[Subject]) -> str:
-    """One line per subject for the results file: its processes and the cores they may use."""
-    rows = [
-        {"pid": pid, "command": processes.command_of(pid)[:80], "cores": sorted(processes.cores_of(pid))}
-        for subject in subjects
-        for pid in subject.workers()
-    ]
-    return "\n".join(json.dumps(row) for row in rows)
+def pinning(subject: Subject) -> str:
+    """Where the kernel lets the subject run, all threads counted: ``2 processes on core 0``."""
+    pids = subject.workers()
+    cores = sorted(set().union(*(processes.cores_of(pid) for pid in pids)))
+    return f"{len(pids)} process{'es' if len(pids) > 1 else ''} on core {', '.join(map(str, cores))}"

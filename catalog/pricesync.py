@@ -157,7 +157,7 @@ def _difference(
         row = next((row for row in theirs if _holds(row, moment)), None)
         price = next((price for price in mine if _holds(price, moment)), None)
         if row and (price is None or rate_values.of(price) != row.rates):
-            reason = _reason(price and rate_values.of(price), row.rates)
+            reason = _reason(rate_values.of(price) if price else None, row.rates)
             return Finding(model, slot, row.effective_from, price, row.rates, reason)
         if price and row is None:
             return Finding(model, slot, at, price, EMPTY, f"{HELD}missing in the price book now")

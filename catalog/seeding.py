@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from catalog import pricebook
 from catalog.models import LanguageModel, Price, Provider
@@ -52,6 +52,7 @@ def seed(*, at: dt.datetime) -> Report:
     whoever keeps it; ``manage.py sync_prices`` proposes changes to it.
     """
     book = pricebook.read()
+    _one_at_a_time()
     existing = {provider.name: provider for provider in Provider.objects.all()}
     missing = [
         Provider(
@@ -78,6 +79,7 @@ def seed_sandbox(*, base_urls: Mapping[str, str], at: dt.datetime) -> Report:
     ``base_urls`` maps a kind (openai, anthropic, gemini) to the sandbox's address, which is kept up to date.
     """
     book = pricebook.read()
+    _one_at_a_time()
     sold = {row.vendor.name: row.models for row in book.vendors}
     added = moved = 0
     shelves: list[tuple[Provider, list[pricebook.ModelRow]]] = []
@@ -93,6 +95,12 @@ def seed_sandbox(*, base_urls: Mapping[str, str], at: dt.datetime) -> Report:
         shelves.append((provider, [row for row in sold[kind] if row.name in SANDBOX_MODELS[kind]]))
     models, prices = _add_models(shelves, source=book.source, at=at)
     return Report(added, models, prices, moved=moved)
+
+
+def _one_at_a_time() -> None:
+    """Two commands started together must not both add the same rows. Held until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('tallygate seeding', 0))")
 
 
 def _sandbox(kind: str, base_url: str) -> dict[str, object]:

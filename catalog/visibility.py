@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db.models import Model, QuerySet
 
 from catalog.models import Team
@@ -17,7 +17,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """``team_ids`` is None for people who see every team, else the ids of the teams they lead (maybe none)."""
+    """``team_ids`` is None for people who see every team, else the teams they lead (maybe none)."""
 
     team_ids: frozenset[int] | None
 
@@ -35,8 +35,8 @@ class Visibility:
         return self.restrict(Team.objects.order_by("name"), "pk")
 
 
-def of(user: AbstractBaseUser | AnonymousUser | Any) -> Visibility:
-    """What ``user`` may see. Being a team's lead needs no permission; seeing every team is SEES_EVERY_TEAM."""
+def of(user: AbstractUser | AnonymousUser) -> Visibility:
+    """What ``user`` may see. Leading a team needs no permission; seeing all needs SEES_EVERY_TEAM."""
     if not user.is_active:
         return Visibility(team_ids=frozenset())
     if user.has_perm(SEES_EVERY_TEAM):

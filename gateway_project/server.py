@@ -6,6 +6,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from uvicorn_worker import UvicornWorker
 
+FIRST = 1  # gunicorn numbers its workers by ``age``
+
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
     """uvloop and httptools; the lifespan must succeed, or the worker does not serve."""
@@ -23,9 +25,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # untyped library
-    """``run`` returns when the server has stopped (through SystemExit, as gunicorn does)."""
+    """``run`` returns when the server has stopped (through SystemExit, as gunicorn does).
 
-    def __init__(self, *, bind: str, workers: int, when_ready: Callable[[], None]) -> None:
+    ``announce`` is called once, in the first worker. Not in the master: a thread there may hold a lock (of an
+    import, say) while gunicorn forks, and the new worker would wait for that lock for ever.
+    """
+
+    def __init__(self, *, bind: str, workers: int, announce: Callable[[], None]) -> None:
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
@@ -34,7 +40,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # untyped library
             "timeout": 60,
             "keepalive": 75,
             "control_socket_disable": True,
-            "when_ready": lambda _: when_ready(),
+            "post_worker_init": lambda worker: announce() if worker.age == FIRST else None,
             "loglevel": "warning",
             "proc_name": "tallygate",
         }

@@ -32,7 +32,7 @@ COUNTED_AT_MOST = 10_000
 
 
 class EstimatedCountPaginator(Paginator[CostEntry]):
-    """Counting millions of rows takes seconds: unfiltered, PostgreSQL's own estimate; filtered, up to a bound."""
+    """Counting millions of rows takes seconds: PostgreSQL's estimate instead; filtered, up to a bound."""
 
     @cached_property
     def count(self) -> int:
@@ -58,7 +58,13 @@ class DayFilter(admin.SimpleListFilter):
     parameter_name = "day"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("today", "Today"), ("yesterday", "Yesterday"), ("7d", "7 days"), ("month", "This month"), ("last", "Last month")]
+        return [
+            ("today", "Today"),
+            ("yesterday", "Yesterday"),
+            ("7d", "7 days"),
+            ("month", "This month"),
+            ("last", "Last month"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         today = timezone.localdate()
@@ -264,7 +270,16 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
 @admin.register(LimitWindow)
 class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWindow]):
     team_lookup = "limit__team"
-    list_display = ["limit", "used", "left", "spent_shown", "held_shown", "exposed_shown", "starts_at", "ends_at"]
+    list_display = [
+        "limit",
+        "used",
+        "left",
+        "spent_shown",
+        "held_shown",
+        "exposed_shown",
+        "starts_at",
+        "ends_at",
+    ]
     list_filter = ["limit__unit", "limit__period", "limit__mode"]
     list_select_related = ["limit__team", "limit__api_key__team", "limit__model__provider"]
     search_fields = ["limit__team__name"]
@@ -297,13 +312,25 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
 
 @admin.register(Hold)
 class HoldAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[Hold]):
-    list_display = ["request_id", "attempt", "team", "api_key", "model", "usd_shown", "tokens", "started_at", "expires_at"]
+    list_display = [
+        "request_id",
+        "attempt",
+        "team",
+        "api_key",
+        "model",
+        "usd_shown",
+        "tokens",
+        "started_at",
+        "expires_at",
+    ]
     list_filter = [TeamFilter]
     list_select_related = ["team", "api_key__team", "model__provider"]
     search_fields = ["=client_request_id", "team__name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Hold]:
-        return super().get_queryset(request).select_related(*self.list_select_related, "price__model__provider")
+        return (
+            super().get_queryset(request).select_related(*self.list_select_related, "price__model__provider")
+        )
 
     @admin.display(description="USD", ordering="usd")
     def usd_shown(self, hold: Hold) -> str:
@@ -319,8 +346,27 @@ class CostEntryResource(ExactResource):
 
     class Meta:
         model = CostEntry
-        fields = ["id", "started_at", "day", "request_id", "attempt", "kind", "team_name", "key_prefix", "route"]
-        fields += ["provider", "model_name", *BUCKETS, "usage_source", "cost", "cost_reason", "exposure", "price_id"]
+        fields = [
+            "id",
+            "started_at",
+            "day",
+            "request_id",
+            "attempt",
+            "kind",
+            "team_name",
+            "key_prefix",
+            "route",
+        ]
+        fields += [
+            "provider",
+            "model_name",
+            *BUCKETS,
+            "usage_source",
+            "cost",
+            "cost_reason",
+            "exposure",
+            "price_id",
+        ]
         fields += ["outcome", "status", "latency_ms", "client_request_id", "upstream_id", "note", "booked_at"]
         export_order = fields
 
@@ -347,20 +393,50 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     ]
     list_per_page = 50
     list_display_links = ["started_at"]
-    list_filter = [DayFilter, TeamFilter, ModelFilter, UnknownCostFilter, "outcome", "usage_source", "kind", "overrun"]
+    list_filter = [
+        DayFilter,
+        TeamFilter,
+        ModelFilter,
+        UnknownCostFilter,
+        "outcome",
+        "usage_source",
+        "kind",
+        "overrun",
+    ]
     list_select_related = ["team", "api_key", "model__provider"]
     search_fields = ["request_id"]
     search_help_text = "A whole request id, the caller's request id, or the vendor's id."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
     ordering = ["-id"]
-    sortable_by: list[str] = []  # the ledger is read newest first; sorting millions by another column is not a page
+    sortable_by = ()  # read newest first: sorting millions of rows by another column is not a page
     actions = None
     readonly_fields = ["calculation", "spend_page", "cost_shown", "exposure_shown", "held_shown"]
     fieldsets = [
-        (None, {"fields": ["request_id", "spend_page", "attempt", "kind", "corrects", "note", "started_at", "day", "booked_at"]}),
-        ("Who and what", {"fields": ["team", "api_key", "route", "model", "served_model", "variant", "tags"]}),
-        ("Cost", {"fields": ["cost_shown", "calculation", "price", "exposure_shown", "held_shown", "overrun"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "request_id",
+                    "spend_page",
+                    "attempt",
+                    "kind",
+                    "corrects",
+                    "note",
+                    "started_at",
+                    "day",
+                    "booked_at",
+                ]
+            },
+        ),
+        (
+            "Who and what",
+            {"fields": ["team", "api_key", "route", "model", "served_model", "variant", "tags"]},
+        ),
+        (
+            "Cost",
+            {"fields": ["cost_shown", "calculation", "price", "exposure_shown", "held_shown", "overrun"]},
+        ),
         ("Usage", {"fields": [*BUCKETS, "usage_source", "raw_usage", "flags"]}),
         (
             "Answer",
@@ -394,7 +470,9 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     @admin.display(description="request")
     def request(self, entry: CostEntry) -> SafeString:
         link = reverse("spend:request", args=[entry.request_id])
-        return format_html('<a href="{}" title="{}"><code>{}</code></a>', link, entry.request_id, entry.request_id.hex[-8:])
+        return format_html(
+            '<a href="{}" title="{}"><code>{}</code></a>', link, entry.request_id, entry.request_id.hex[-8:]
+        )
 
     @admin.display(description="key")
     def key(self, entry: CostEntry) -> str:
@@ -422,7 +500,9 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
         """tokens x rate = cost, line by line."""
         worked = arithmetic.calculation(entry)
         if not worked.lines:
-            return format_html("{}", entry.get_cost_reason_display() if entry.cost_reason else "nothing was used")
+            return format_html(
+                "{}", entry.get_cost_reason_display() if entry.cost_reason else "nothing was used"
+            )
         lines = format_html_join(
             "",
             '<tr><td>{}</td><td class="n">{}</td><td class="n">{}</td><td class="n">{}</td></tr>',
@@ -436,7 +516,9 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
                 for line in worked.lines
             ),
         )
-        booked = format_html('<tr><th>booked</th><td></td><td></td><th class="n">{}</th></tr>', money.exact_usd(entry.cost))
+        booked = format_html(
+            '<tr><th>booked</th><td></td><td></td><th class="n">{}</th></tr>', money.exact_usd(entry.cost)
+        )
         return format_html("<table>{}{}</table>", lines, booked)
 
 
@@ -533,5 +615,9 @@ def used_bar(taken: Decimal, amount: Decimal, unit: str) -> SafeString:
     share = min(Decimal(100), 100 * taken / amount) if amount else Decimal(100)
     words = f"{in_unit(taken, unit)} of {in_unit(amount, unit)}"
     return format_html(
-        '<progress max="100" value="{}" title="{}" aria-label="{}"></progress> {} %', f"{share:.0f}", words, words, f"{share:.0f}"
+        '<progress max="100" value="{}" title="{}" aria-label="{}"></progress> {} %',
+        f"{share:.0f}",
+        words,
+        words,
+        f"{share:.0f}",
     )

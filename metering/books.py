@@ -211,6 +211,11 @@ async def _one_by_one(
     The hold of a settlement that PostgreSQL refuses stays, and the sweeper books it as lost.
     """
     if len(batch) == 1:
-        log.error("ledger_refused", error=type(error).__name__, sqlstate=error.sqlstate, detail=error.diag.message_primary)
+        log.error(
+            "ledger_refused",
+            error=type(error).__name__,
+            sqlstate=error.sqlstate,
+            detail=error.diag.message_primary,
+        )
         return [error]
     return [(await write([item]))[0] for item in batch]

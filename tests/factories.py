@@ -1,4 +1,4 @@
-"""Rows for tests: small, explicit, with exact money. Entries are booked the way the gateway books them (SQL)."""
+"""Rows for tests: small, explicit, with exact money. Entries are booked as the gateway books them (SQL)."""
 
 import datetime as dt
 import hashlib
@@ -28,7 +28,9 @@ _numbers = itertools.count(1)
 
 def make_user(name: str = "ada", *, role: str | None = None, **fields: Any) -> User:
     """A person; ``role`` is the name of a group made by the migrations. Staff unless said otherwise."""
-    user = User.objects.create_user(username=name, password="a long enough one", **({"is_staff": True} | fields))
+    user = User.objects.create_user(
+        username=name, password="a long enough one", **({"is_staff": True} | fields)
+    )
     if role is not None:
         user.groups.add(Group.objects.get(name=role))
     return user
@@ -74,7 +76,11 @@ def make_price(
     **fields: Any,
 ) -> Price:
     """Rates as decimal strings, as people write them."""
-    rates = {name: Decimal(value) if isinstance(value, str) else value for name, value in fields.items() if name in RATES}
+    rates = {
+        name: Decimal(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if name in RATES
+    }
     rest = {name: value for name, value in fields.items() if name not in RATES}
     return Price.objects.create(
         model=model or make_model(),
@@ -114,7 +120,7 @@ def make_entry(
     attempt: int = 1,
     **fields: Any,
 ) -> CostEntry:
-    """Books one entry through metering_settle, so that ledger, windows and rollup agree. ``usage=None``: unknown."""
+    """Books one entry through metering_settle: ledger, windows and rollup agree. ``usage=None``: unknown."""
     request_id = request_id or uuid.UUID(str(uuid_utils.uuid7()))
     tokens: dict[str, int] = {} if usage is None else {bucket: getattr(usage, bucket) for bucket in BUCKETS}
     if cost is BY_PRICE:

@@ -29,7 +29,8 @@ class TeamAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[Team]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         usable = Count("api_keys", filter=Q(api_keys__revoked_at__isnull=True), distinct=True)
-        return super().get_queryset(request).annotate(live_key_count=usable)
+        rows: QuerySet[Team] = super().get_queryset(request)
+        return rows.annotate(live_key_count=usable)
 
     @admin.display(description="may call")
     def callable_models(self, team: Team) -> str:
@@ -68,7 +69,9 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         team, name = cleaned.get("team") or getattr(self.instance, "team", None), cleaned.get("name")
-        same = ApiKey.objects.filter(team=team, name=name, revoked_at__isnull=True).exclude(pk=self.instance.pk)
+        same = ApiKey.objects.filter(team=team, name=name, revoked_at__isnull=True).exclude(
+            pk=self.instance.pk
+        )
         if team and name and self.instance.revoked_at is None and same.exists():
             raise ValidationError({"name": str(keys.KeyNameTaken(team=team.name, name=name))})
         return cleaned
@@ -77,7 +80,16 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
 @admin.register(ApiKey)
 class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[ApiKey]):
     form = ApiKeyForm
-    list_display = ["name", "team", "prefix", "state", "narrowed_to", "created_at", "expires_at", "revoked_at"]
+    list_display = [
+        "name",
+        "team",
+        "prefix",
+        "state",
+        "narrowed_to",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    ]
     list_filter = [KeyState, "team"]
     list_select_related = ["team"]
     search_fields = ["name", "prefix", "team__name"]
@@ -87,7 +99,7 @@ class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[ApiKey]):
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return [] if obj is None else ["team", "prefix", "created_at", "revoked_at"]
 
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         asked = ["team", "name", "models", "expires_at"]
         return asked if obj is None else [*asked, "prefix", "created_at", "revoked_at"]
 
@@ -95,12 +107,21 @@ class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[ApiKey]):
         if change:
             super().save_model(request, obj, form, change)
             return
-        issued, secret = keys.issue(team=obj.team, name=obj.name, models=obj.models, expires_at=obj.expires_at)
-        obj.pk, obj.prefix, obj.digest, obj.created_at = issued.pk, issued.prefix, issued.digest, issued.created_at
+        issued, secret = keys.issue(
+            team=obj.team, name=obj.name, models=obj.models, expires_at=obj.expires_at
+        )
+        obj.pk, obj.prefix, obj.digest, obj.created_at = (
+            issued.pk,
+            issued.prefix,
+            issued.digest,
+            issued.created_at,
+        )
         obj._state.adding = False
         request.issued_secret = secret  # type: ignore[attr-defined]  # lives as long as the request
 
-    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
         """The secret, once. Not as a message: messages travel in a cookie and wait for the next page."""
         context = {
             **self.admin_site.each_context(request),

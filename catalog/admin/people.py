@@ -13,7 +13,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class PeopleAdmin(NobodyDeletes, UserAdmin):
+class PeopleAdmin(NobodyDeletes, UserAdmin):  # type: ignore[type-arg]
     """People leave by ``active`` off: their name stays in the history of what they changed."""
 
     list_display = ["username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login"]

@@ -1,11 +1,10 @@
 """Prices by period, and proposals that wait for a decision.
 
-A price that has begun is history: the form shows it and does not change it. To change a price is to add one; it
-ends the one in force (catalog/periods.py).
+A price that has begun is history: the form shows it and does not change it. To change a price is to add one;
+it ends the one in force (catalog/periods.py).
 """
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -24,11 +23,11 @@ from import_export import fields
 from catalog import periods, proposals, rates
 from catalog.admin.exports import CsvExport, ExactResource
 from catalog.admin.policies import NobodyDeletes, NobodyWrites
-from catalog.models import Price, PriceProposal
+from catalog.models import LanguageModel, Price, PriceProposal
 from catalog.models.prices import RATES
 
 SHOWN_RATES = ("input", "output", "cache_read", "reasoning")
-SLOT = ["variant", "above_input_tokens", ("daily_from", "daily_to", "weekdays")]
+SLOT: Any = ["variant", "above_input_tokens", ("daily_from", "daily_to", "weekdays")]
 
 
 def in_force_at(moment: dt.datetime) -> QuerySet[Price]:
@@ -42,7 +41,7 @@ def in_force_at(moment: dt.datetime) -> QuerySet[Price]:
     ).order_by("-effective_from")
 
 
-def rate_column(name: str, *, empty: str = "unknown") -> Callable[[Price], str]:
+def rate_column(name: str, *, empty: str = "unknown") -> Any:
     """A column with one rate, every digit and no more; ``empty`` says what an empty rate means."""
 
     @admin.display(description=name.replace("_", " "), ordering=name)
@@ -53,7 +52,12 @@ def rate_column(name: str, *, empty: str = "unknown") -> Callable[[Price], str]:
 
 
 RATE_COLUMNS = {
-    name: rate_column(name, empty={"cache_read": "as input", "cache_write_5m": "as input", "reasoning": "as output"}.get(name, "unknown"))
+    name: rate_column(
+        name,
+        empty={"cache_read": "as input", "cache_write_5m": "as input", "reasoning": "as output"}.get(
+            name, "unknown"
+        ),
+    )
     for name in RATES
 }
 
@@ -68,7 +72,9 @@ class PeriodFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Price]) -> QuerySet[Price]:
         now = timezone.now()
         if self.value() == "now":
-            return queryset.filter(Q(effective_to__isnull=True) | Q(effective_to__gt=now), effective_from__lte=now)
+            return queryset.filter(
+                Q(effective_to__isnull=True) | Q(effective_to__gt=now), effective_from__lte=now
+            )
         if self.value() == "future":
             return queryset.filter(effective_from__gt=now)
         if self.value() == "past":
@@ -115,7 +121,7 @@ class PriceForm(forms.ModelForm[Price]):
             raise ValidationError("These rates hold at that moment already.")
 
 
-class PriceInline(NobodyWrites, admin.TabularInline[Price]):  # type: ignore[type-var]
+class PriceInline(NobodyWrites, admin.TabularInline[Price, LanguageModel]):
     model = Price
     extra = 0
     can_delete = False
@@ -138,8 +144,25 @@ class PriceResource(ExactResource):
 
     class Meta:
         model = Price
-        fields = ["id", "provider", "model_name", "effective_from", "effective_to", "variant", "above_input_tokens"]
-        fields += ["daily_from", "daily_to", "weekdays", *RATES, "source", "source_date", "note", "created_at"]
+        fields = [
+            "id",
+            "provider",
+            "model_name",
+            "effective_from",
+            "effective_to",
+            "variant",
+            "above_input_tokens",
+        ]
+        fields += [
+            "daily_from",
+            "daily_to",
+            "weekdays",
+            *RATES,
+            "source",
+            "source_date",
+            "note",
+            "created_at",
+        ]
         export_order = fields
 
 
@@ -165,7 +188,7 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     actions = None
     fieldsets = [
         (None, {"fields": ["model", "effective_from"]}),
-        ("Rates, USD per 1,000,000 tokens", {"fields": [*RATES]}),
+        ("Rates, USD per 1,000,000 tokens", {"fields": list(RATES)}),
         ("Only for", {"fields": SLOT}),
         ("Where from", {"fields": ["source", "note"]}),
     ]
@@ -198,9 +221,15 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """``?from=ID`` fills the form with an existing price, from now on."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        initial.setdefault("effective_from", timezone.localtime().replace(second=0, microsecond=0) + dt.timedelta(minutes=5))
+        initial.setdefault(
+            "effective_from", timezone.localtime().replace(second=0, microsecond=0) + dt.timedelta(minutes=5)
+        )
         given = unquote(request.GET.get("from", ""))
-        old = self.get_queryset(request).filter(pk=given).first() if given.isdigit() and len(given) < 19 else None
+        old = (
+            self.get_queryset(request).filter(pk=given).first()
+            if given.isdigit() and len(given) < 19
+            else None
+        )
         if old is not None:
             initial["model"] = old.model_id
             initial.update({name: getattr(old, name) for name in periods.Slot._fields})
@@ -213,8 +242,8 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
         obj.pk = started.price.pk
         obj.refresh_from_db()
         if started.ended is not None:
-            ended = f"The price since {started.ended.effective_from:%Y-%m-%d %H:%M} UTC ends where this one begins."
-            messages.info(request, ended)
+            since = f"{started.ended.effective_from:%Y-%m-%d %H:%M} UTC"
+            messages.info(request, f"The price since {since} ends where this one begins.")
 
     @admin.display(description="state")
     def state(self, price: Price) -> str:
@@ -233,7 +262,17 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
 class PriceProposalAdmin(NobodyDeletes, admin.ModelAdmin[PriceProposal]):
     """Proposals are made by sources (the price book, ``apply``); people accept or dismiss them."""
 
-    list_display = ["model", "variant", "above_input_tokens", "proposed", "now", "effective_from", "reason", "state", "decided_by"]
+    list_display = [
+        "model",
+        "variant",
+        "above_input_tokens",
+        "proposed",
+        "now",
+        "effective_from",
+        "reason",
+        "state",
+        "decided_by",
+    ]
     list_filter = ["state", "variant", "model__provider"]
     list_select_related = ["model__provider", "current"]
     search_fields = ["model__name", "model__provider__name", "reason", "source"]
@@ -264,7 +303,9 @@ class PriceProposalAdmin(NobodyDeletes, admin.ModelAdmin[PriceProposal]):
     def dismiss(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
         self._decide(request, queryset, proposals.dismiss, "dismissed")
 
-    def _decide(self, request: HttpRequest, queryset: QuerySet[PriceProposal], decide: Any, done: str) -> None:
+    def _decide(
+        self, request: HttpRequest, queryset: QuerySet[PriceProposal], decide: Any, done: str
+    ) -> None:
         """Each on its own: one that cannot be decided does not hold up the others."""
         decided = 0
         for proposal in queryset.filter(state=PriceProposal.State.OPEN):

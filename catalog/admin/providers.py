@@ -41,7 +41,17 @@ class ProviderForm(forms.ModelForm[Provider]):
 @admin.register(Provider)
 class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
     form = ProviderForm
-    list_display = ["name", "kind", "base_url", "region", "credential", "models_sold", "priority", "enabled", "is_sandbox"]
+    list_display = [
+        "name",
+        "kind",
+        "base_url",
+        "region",
+        "credential",
+        "models_sold",
+        "priority",
+        "enabled",
+        "is_sandbox",
+    ]
     list_filter = ["kind", "enabled", "is_sandbox"]
     search_fields = ["name", "base_url", "region"]
     readonly_fields = ["credential"]
@@ -50,7 +60,15 @@ class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
         ("Credential", {"fields": ["credential", "api_key_env", "new_credential", "remove_credential"]}),
         (
             "Patience",
-            {"fields": ["connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout", "max_attempts"]},
+            {
+                "fields": [
+                    "connect_timeout",
+                    "first_byte_timeout",
+                    "idle_timeout",
+                    "total_timeout",
+                    "max_attempts",
+                ]
+            },
         ),
         (
             "Breaker",
@@ -66,7 +84,8 @@ class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
-        return super().get_queryset(request).annotate(models_count=Count("models"))
+        rows: QuerySet[Provider] = super().get_queryset(request)
+        return rows.annotate(models_count=Count("models"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         """People who may only look are not offered a field to type a credential into."""
@@ -95,7 +114,7 @@ class PricedFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Yes"), ("no", "No: calls are booked as unknown")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[LanguageModel]) -> QuerySet[LanguageModel]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() in ("yes", "no"):
             return queryset.filter(price_in_force__isnull=self.value() == "no")
         return queryset
@@ -123,16 +142,12 @@ class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LanguageModel]:
         current = in_force_at(timezone.now()).filter(model=OuterRef("pk"))
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("provider")
-            .annotate(
-                price_in_force=Subquery(current.values("pk")[:1]),
-                listed_input=Subquery(current.values("input")[:1]),
-                listed_output=Subquery(current.values("output")[:1]),
-                listed_reasoning=Subquery(current.values("reasoning")[:1]),
-            )
+        rows: QuerySet[LanguageModel] = super().get_queryset(request).select_related("provider")
+        return rows.annotate(
+            price_in_force=Subquery(current.values("pk")[:1]),
+            listed_input=Subquery(current.values("input")[:1]),
+            listed_output=Subquery(current.values("output")[:1]),
+            listed_reasoning=Subquery(current.values("reasoning")[:1]),
         )
 
     @admin.display(description="input, $/1M", ordering="listed_input")

@@ -10,7 +10,7 @@ import re
 import tomllib
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -33,6 +33,13 @@ MONEY = {
     "audio_output",
     "per_request",
     "amount",
+}
+WANTED = {  # where the pattern alone would not help
+    "name": "a name without spaces (providers and teams: lower case letters, digits, - and _)",
+    "base_url": "an address that starts with http:// or https://",
+    "daily_utc": 'hours such as "01:00-04:00"',
+    "effective_from": 'a moment with its time zone, such as "2026-01-01T00:00:00Z"',
+    "expires_at": 'a moment with its time zone, such as "2027-01-01T00:00:00Z"',
 }
 
 
@@ -185,8 +192,19 @@ def read(*, text: str, name: str) -> Declaration:
             int(line[1]) if line else text.count("\n") + 1, f"not valid TOML: {error}"
         ) from error
     declaration = Declaration(text=text, name=name)
+    _refuse_nul(declaration, raw, ())
     declaration.content = declaration.convert(raw, Content)
     return declaration
+
+
+def _refuse_nul(declaration: Declaration, value: Any, path: Path) -> None:
+    """TOML can write U+0000 and PostgreSQL cannot keep it."""
+    if isinstance(value, str) and "\0" in value:
+        raise declaration.error(path, "the character U+0000 cannot be kept")
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in pairs:
+        _refuse_nul(declaration, step, path)
+        _refuse_nul(declaration, inner, (*path, step))
 
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$")
@@ -211,6 +229,10 @@ def _explain(complaint: str, value: Any, table: type[Table]) -> tuple[Path, str]
         if isinstance(culprit, int | float | Decimal) and not isinstance(culprit, bool):
             return path, f'{name} is money and money is written in quotes: {path[-1]} = "{culprit}"'
         return path, f'{name} must be an amount in quotes with at most 6 decimals, such as "2.50"'
+    if choices := _choices_at(table, path):
+        message = f"must be one of {', '.join(choices)}"
+    elif path and path[-1] in WANTED:
+        message = f"must be {WANTED[str(path[-1])]}"
     shown = f", not {culprit!r}" if _is_scalar(culprit) and path[-1] != "api_key" else ""
     return path, f"{name}: {_lower(message)}{shown}"
 
@@ -221,6 +243,16 @@ def _keys_at(table: Any, path: Path) -> list[str]:
         if isinstance(step, str):
             table = _table_in(table.__annotations__[step])
     return list(table.__struct_fields__)
+
+
+def _choices_at(table: Any, path: Path) -> list[str]:
+    """The words that may stand at ``path``, if only some may."""
+    *outer, last = [step for step in path if isinstance(step, str)] or [""]
+    for step in outer:
+        table = _table_in(table.__annotations__[step])
+    annotation = getattr(table, "__annotations__", {}).get(last)
+    literals = [annotation, *getattr(annotation, "__args__", ())]
+    return [word for part in literals if get_origin(part) is Literal for word in get_args(part) if word]
 
 
 def _table_in(annotation: Any) -> Any:

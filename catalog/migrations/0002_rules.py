@@ -12,9 +12,9 @@ from django.db import migrations
 # value is written as a range of one value, and the hours as a multirange of seconds of the week (Monday 00:00 UTC
 # is 0). Rows without hours hold all day but give way to peak rows: they get a range of their own, [-1, 0).
 #
-# daily_from <= time < daily_to; when daily_to is not after daily_from the hours go on past midnight. The weekday is
-# that of the moment itself, not of the evening before: "mon-fri 22:00-02:00" holds on Friday 23:00 and on Monday
-# 01:00, and does not on Saturday 01:00.
+# daily_from <= time < daily_to; when daily_to is not after daily_from the hours go on past midnight and the early
+# ones belong to the day before (as catalog/snapshot.py has it): "mon-fri 22:00-02:00" holds on Saturday 01:00 and
+# not on Monday 01:00.
 NO_OVERLAP = """
 CREATE FUNCTION catalog_variant_number(variant text) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -32,17 +32,14 @@ CREATE FUNCTION catalog_seconds_of_week(daily_from time, daily_to time, weekdays
                          CASE weekdays WHEN 'mon-fri' THEN 4 ELSE 6 END
                      ) AS day
                 CROSS JOIN LATERAL (
-                    SELECT day * 86400 AS midnight,
-                           extract(epoch FROM daily_from)::integer AS begins,
-                           extract(epoch FROM daily_to)::integer AS ends
+                    SELECT day * 86400 + extract(epoch FROM daily_from)::integer AS begins,
+                           day * 86400 + extract(epoch FROM daily_to)::integer
+                               + CASE WHEN daily_from < daily_to THEN 0 ELSE 86400 END AS ends
                 ) AS bounds
-                CROSS JOIN LATERAL unnest(
-                    CASE WHEN begins < ends
-                        THEN ARRAY[int4range(midnight + begins, midnight + ends)]
-                        ELSE ARRAY[int4range(midnight, midnight + ends),
-                                   int4range(midnight + begins, midnight + 86400)]
-                    END
-                ) AS span
+                CROSS JOIN LATERAL unnest(ARRAY[
+                    int4range(begins, least(ends, 604800)),
+                    int4range(0, greatest(ends - 604800, 0))  -- from Sunday into Monday
+                ]) AS span
             )
         END
     $$;

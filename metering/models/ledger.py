@@ -29,6 +29,8 @@ class CostEntry(models.Model):
     The table exists so that what was billed can always be explained. It only grows: a trigger refuses UPDATE,
     DELETE and TRUNCATE; a correction is a new row that names the one it corrects. ``cost`` is NULL when it is
     unknown, with ``cost_reason`` saying why and ``exposure`` what it may have been at most.
+
+    Foreign keys have no index of their own where a composite one begins with the same column.
     """
 
     class Kind(models.TextChoices):
@@ -65,11 +67,11 @@ class CostEntry(models.Model):
     attempt = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ATTEMPT)
     corrects = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections"
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections", db_index=False
     )
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
-    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     route = models.CharField(max_length=200, help_text="The name the caller asked for.")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     variant = models.CharField(max_length=10, default="standard")
@@ -194,11 +196,11 @@ class Hold(models.Model):
 
     request_id = models.UUIDField()
     attempt = models.PositiveSmallIntegerField()
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
-    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+", db_index=False)
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     route = models.CharField(max_length=200)
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, related_name="+")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     usd = _usd(null=True, help_text="Upper bound of the cost; NULL when the model has no price.")
     tokens = models.BigIntegerField(help_text="Upper bound of the tokens.")
     window_ids: "ArrayField[list[int], list[int]]" = ArrayField(models.BigIntegerField())
@@ -237,9 +239,9 @@ class DailySpend(models.Model):
     """
 
     day = models.DateField()
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
-    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+", db_index=False)
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     route = models.CharField(max_length=200)
     calls = _sum()
     attempts = _sum()

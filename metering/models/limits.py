@@ -77,7 +77,7 @@ class LimitWindow(models.Model):
     Written only by the SQL functions metering_admit, metering_settle and metering_open_window.
     """
 
-    limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="windows")
+    limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="windows", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     held = models.DecimalField(max_digits=24, decimal_places=12, default=0)

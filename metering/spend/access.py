@@ -23,7 +23,7 @@ def for_spend_readers(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], Ht
     """
 
     @wraps(page)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         seen = visibility.of(request.user)
         if seen.nothing:
             return render(request, "spend/no_role.html", status=403)

@@ -68,7 +68,9 @@ def _lines(entry: CostEntry) -> Iterable[Line]:
             count=count,
             rate=rate,
             per=int(per),
-            cost=None if rate is None else costing.EXACT.divide(costing.EXACT.multiply(Decimal(count), rate), per),
+            cost=None
+            if rate is None
+            else costing.EXACT.divide(costing.EXACT.multiply(Decimal(count), rate), per),
             rate_of=rate_of,
         )
 

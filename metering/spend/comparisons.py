@@ -22,7 +22,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class ModelCost:
-    """One model in the period. ``output_price`` is the listed price per 1,000,000 tokens, None when unknown."""
+    """One model in the period. ``output_price`` is listed, per 1,000,000 tokens; None when unknown."""
 
     name: str
     output_price: Decimal | None
@@ -35,7 +35,7 @@ class ModelCost:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``dearer`` costs ``ratio`` times as much per attempt as ``cheaper``, at a lower price per output token."""
+    """``dearer`` costs ``ratio`` times as much per attempt as ``cheaper``, at a lower output price."""
 
     dearer: ModelCost
     cheaper: ModelCost
@@ -69,11 +69,15 @@ def listed_output_prices(*, names: Iterable[str], at: dt.datetime) -> Mapping[st
         wanted |= Q(model__provider__name=provider, model__name=model)
     rows = (
         Price.objects.filter(wanted, effective_from__lte=at, variant="standard", above_input_tokens=0)
-        .filter(Q(effective_to__isnull=True) | Q(effective_to__gt=at), daily_from__isnull=True, output__isnull=False)
+        .filter(
+            Q(effective_to__isnull=True) | Q(effective_to__gt=at),
+            daily_from__isnull=True,
+            output__isnull=False,
+        )
         .order_by()
         .values_list("model__provider__name", "model__name", "output")
     )
-    return {f"{provider}/{model}": output for provider, model, output in rows}
+    return {f"{provider}/{model}": output for provider, model, output in rows if output is not None}
 
 
 def _cheapest_against(model: ModelCost, models: Sequence[ModelCost]) -> Comparison | None:

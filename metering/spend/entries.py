@@ -1,4 +1,4 @@
-"""The ledger's entries for people: lists, and everything about one request. Reads the ledger, writes nothing."""
+"""The ledger's entries for people: lists, and everything about one request. Writes nothing."""
 
 import datetime as dt
 import uuid

@@ -1,7 +1,7 @@
 """CSV for finance: exact decimals, safe in a spreadsheet, streamed.
 
-A spreadsheet runs a cell that begins with one of ``= + - @`` (or a tab or return) as a formula. Text that does
-is led by an apostrophe; numbers are ours and stay numbers, also negative ones.
+A spreadsheet runs a cell that begins with one of ``= + - @`` (or a tab or return) as a formula. Text that
+does is led by an apostrophe; numbers are ours and stay numbers, also negative ones.
 """
 
 import csv
@@ -131,7 +131,7 @@ def cell(value: Cell) -> str:
 def response(
     request: HttpRequest, rows: Iterable[tuple[Cell, ...]], *, name: str, with_mark: bool
 ) -> StreamingHttpResponse:
-    """``rows`` as a file named ``name``. ``with_mark`` puts the byte order mark that Excel needs for UTF-8."""
+    """``rows`` as a file. ``with_mark`` puts the byte order mark first that Excel needs for UTF-8."""
     parts = _parts(rows, BYTE_ORDER_MARK if with_mark else "")
     # Each server consumes its own kind of iterator without gathering the whole file in memory first.
     body = _in_threads(parts) if isinstance(request, ASGIRequest) else parts
@@ -150,13 +150,16 @@ class _Line:
 
 def _parts(rows: Iterable[tuple[Cell, ...]], lead: str) -> Iterator[bytes]:
     writer = csv.writer(_Line())
-    lines = chain([lead] if lead else [], (str(writer.writerow([cell(value) for value in row])) for row in rows))
+    lines = chain(
+        [lead] if lead else [], (str(writer.writerow([cell(value) for value in row])) for row in rows)
+    )
     while part := "".join(islice(lines, ROWS_AT_A_TIME)):
         yield part.encode()
 
 
 async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (part := await sync_to_async(next)(parts, None)) is not None:
+    advance = sync_to_async(lambda: next(parts, None))
+    while (part := await advance()) is not None:
         yield part
 
 

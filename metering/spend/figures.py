@@ -62,7 +62,7 @@ def summary(report: Report) -> str:
         return "No spend in this period."
     dearest = max(by_day, key=lambda day: by_day[day])
     return (
-        f"Cost by day and {report.dimension.title.lower()} from {report.filters.start} to {report.filters.end}: "
+        f"Cost by day and {report.dimension.title.lower()}, {report.filters.start} to {report.filters.end}: "
         f"{money.total_usd(report.total.cost)} in all on {len(by_day)} days with calls; "
         f"most on {dearest}, {money.total_usd(by_day[dearest])}."
     )

@@ -1,8 +1,9 @@
-"""How money is written for people. Single entries are exact; totals are rounded once, half up, for display."""
+"""How money is written for people. Single entries are exact; totals are rounded once, half up."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
 UNKNOWN = "unknown"
+NOTHING = "\N{EN DASH}"  # where there is nothing to divide or to measure
 CENTS = Decimal("0.01")
 TEN_THOUSANDTHS = Decimal("0.0001")
 SIGNIFICANT = 4
@@ -52,9 +53,9 @@ def total_usd(amount: Decimal | None) -> str:
 
 
 def percent(share: Decimal | None) -> str:
-    """``0.9575`` as ``96 %``; below one percent with a decimal; ``-`` when there is nothing to divide."""
+    """``0.9575`` as ``96 %``; below one percent with a decimal; NOTHING when there is nothing to divide."""
     if share is None:
-        return "–"
+        return NOTHING
     hundredths = share * 100
     step = Decimal("0.1") if 0 < hundredths < 1 else Decimal(1)
     return f"{hundredths.quantize(step, rounding=ROUND_HALF_UP):f} %"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.db.models import Case, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce
 
 from catalog.models import Team
 from catalog.visibility import Visibility
@@ -64,7 +65,7 @@ PER_ATTEMPT = {"model", "provider"}
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of the rollup. ``cost`` leaves out ``unpriced`` entries; they may have cost ``exposure`` at most."""
+    """Sums of the rollup. ``cost`` leaves out ``unpriced`` entries: at most ``exposure`` more."""
 
     calls: int = 0
     attempts: int = 0
@@ -131,6 +132,7 @@ class Totals:
 
 
 SUMS = tuple(field.name for field in fields(Totals))
+MONEY = ("cost", "exposure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +249,10 @@ def report(*, filters: Filters, visibility: Visibility) -> Report:
 
 def total(*, filters: Filters, visibility: Visibility) -> Totals:
     """What the filtered entries add up to. One query."""
-    sums = {f"sum_{name}": Sum(name) for name in SUMS}
-    found = spend_rows().seen_by(visibility).matching(filters).aggregate(**sums)
-    return Totals(
-        **{name: found[f"sum_{name}"] or 0 for name in SUMS if name not in ("cost", "exposure")}
-    ).__add__(Totals(cost=found["sum_cost"] or ZERO, exposure=found["sum_exposure"] or ZERO))
+    sums = {f"sum_{name}": Coalesce(Sum(name), Value(0)) for name in SUMS if name not in MONEY}
+    money = {f"sum_{name}": Coalesce(Sum(name), Value(ZERO)) for name in MONEY}
+    found: dict[str, Any] = spend_rows().seen_by(visibility).matching(filters).aggregate(**sums, **money)
+    return Totals(**{name: found[f"sum_{name}"] for name in SUMS})
 
 
 def added_up(rows: Iterable[GroupRow]) -> Totals:

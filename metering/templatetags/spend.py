@@ -1,4 +1,4 @@
-"""How figures are written on the finance pages: exact for one entry, rounded once for a total, never a float."""
+"""How figures are written on the finance pages: exact for one entry, rounded once for a total."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ def rate(amount: Decimal | None) -> SafeString:
 @register.filter
 def about_usd(amount: Decimal | None) -> str:
     """A quotient: has no exact form, so there is nothing to hover."""
-    return "–" if amount is None else money.total_usd(amount)
+    return money.NOTHING if amount is None else money.total_usd(amount)
 
 
 @register.filter
@@ -56,13 +56,13 @@ def percent(share: Decimal | None) -> str:
 @register.filter
 def milliseconds(duration: int | None) -> str:
     if duration is None:
-        return "–"
+        return money.NOTHING
     return f"{duration:,} ms" if duration < 10_000 else f"{Decimal(duration) / 1000:,.1f} s"
 
 
 @register.filter
 def times(ratio: Decimal) -> str:
-    return f"{ratio:.2f}×"
+    return f"{ratio:.2f}x"
 
 
 @register.simple_tag

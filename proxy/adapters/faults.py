@@ -61,7 +61,7 @@ def facts_from(status: int | None, body: bytes) -> Facts:
     """Read an error body: JSON of any vendor's shape, a list around it, HTML, text, or nothing."""
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except wire.UNREADABLE:
         return Facts(status=status, message=_plain(status, body), structured=False)
     return facts_of(status, decoded)
 

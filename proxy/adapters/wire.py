@@ -11,6 +11,9 @@ EMPTY: dict[str, Any] = {}
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
+# What decoding bytes that are not the JSON we expect may raise; a deep enough nesting is a RecursionError.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 DONE_FRAME = b"data: [DONE]\n\n"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from catalog import snapshot
 from catalog.models import Price
 from tests.catalog import builders as b
 
@@ -52,7 +53,9 @@ class TestOverlap:
             (("01:00", "04:00", ""), ("04:00", "06:00", "")),  # half open
             (("22:00", "02:00", ""), ("02:00", "22:00", "")),  # past midnight
             (("01:00", "04:00", "mon-fri"), ("01:00", "04:00", "sat-sun")),
-            (("22:00", "02:00", "mon-fri"), ("22:00", "02:00", "sat-sun")),  # the weekday is the moment's own
+            (("22:00", "02:00", "mon-fri"), ("22:00", "02:00", "sat-sun")),
+            (("22:00", "02:00", "mon-fri"), ("02:00", "22:00", "sat-sun")),
+            (("06:00", "06:00", "mon-fri"), ("06:00", "06:00", "sat-sun")),
         ],
     )
     def test_hours_that_do_not_meet(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
@@ -66,6 +69,8 @@ class TestOverlap:
             (("01:00", "04:00", "mon-fri"), ("01:00", "04:00", "")),
             (("00:00", "00:00", "sat-sun"), ("23:00", "23:30", "")),  # equal hours are the whole day
             (("22:00", "02:00", "mon-fri"), ("01:00", "01:30", "mon-fri")),
+            (("22:00", "02:00", "mon-fri"), ("01:00", "01:30", "sat-sun")),  # Friday's night is on Saturday
+            (("22:00", "02:00", "sat-sun"), ("01:00", "01:30", "mon-fri")),  # and Sunday's on Monday
         ],
     )
     def test_hours_that_meet(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
@@ -167,3 +172,31 @@ def test_the_rules_can_be_taken_away_and_put_back() -> None:
 
 def end(price: Price, at: dt.datetime | None) -> None:
     Price.objects.filter(pk=price.pk).update(effective_to=at)
+
+
+@pytest.mark.parametrize(
+    ("hours", "weekdays"),
+    [
+        (("01:00", "04:00"), ""),
+        (("01:00", "04:00"), "mon-fri"),
+        (("22:00", "02:00"), "mon-fri"),
+        (("22:00", "02:00"), "sat-sun"),
+        (("00:00", "00:00"), "sat-sun"),
+        (("06:00", "06:00"), "mon-fri"),
+        (("16:30", "00:30"), ""),
+    ],
+)
+def test_the_database_and_the_snapshot_mean_the_same_hours(hours: tuple[str, str], weekdays: str) -> None:
+    begins, ends = (dt.time.fromisoformat(hour) for hour in hours)
+    row = snapshot.PriceRow(1, b.PAST, None, "standard", 0, begins, ends, weekdays, {})
+    monday = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
+    assert monday.weekday() == 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT second, second <@ catalog_seconds_of_week(%s, %s, %s)"
+            " FROM generate_series(0, 604799, 900) AS second",
+            [begins, ends, weekdays],
+        )
+        answers = dict(cursor.fetchall())
+
+    assert answers == {s: row.holds_at(monday + dt.timedelta(seconds=s)) for s in range(0, 604_800, 900)}

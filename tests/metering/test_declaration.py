@@ -15,6 +15,7 @@ from catalog import keys, vault
 from catalog.models import LanguageModel, Price, Provider, Route, Team
 from catalog.rates import Rates, of
 from metering.models import CostEntry, Limit
+from metering.usage import BUCKETS
 from tests.catalog import builders as b
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +146,9 @@ def test_everything_is_created(file: Path) -> None:
     ]
     team = Team.objects.get()
     assert (team.cost_center, team.models) == ("CC-100", ["warm", "openai/*"])
-    assert {(limit.unit, limit.amount, limit.period, limit.mode, limit.model) for limit in Limit.objects.all()} == {
+    assert {
+        (limit.unit, limit.amount, limit.period, limit.mode, limit.model) for limit in Limit.objects.all()
+    } == {
         ("usd", Decimal(50), "month", "hard", None),
         ("requests", Decimal(60), "minute", "hard", model),
     }
@@ -311,7 +314,7 @@ class TestKeysAndTheirLimits:
         assert apply(file, self.TEXT) == "no changes\n"
 
     def test_an_unknown_key_is_an_error_that_says_how_to_make_it(self, file: Path) -> None:
-        with refusal("line 65: team search has no key 'ci': manage.py create_key --team search --name ci"):
+        with refusal("line 66: team search has no key 'ci': manage.py create_key --team search --name ci"):
             apply(file, self.TEXT)
 
 
@@ -323,39 +326,81 @@ class TestMistakes:
         [
             ('name = "openai"', 'name = "openai', "line 2: not valid TOML: "),
             ("region =", "regoin =", "line 6: unknown key 'regoin': did you mean 'region'?"),
-            ("[[routes]]", "[[route]]", "line 39: unknown key 'route': did you mean 'routes'?"),
-            ("cache_ttl", "cachettl", "line 46: unknown key 'cachettl': did you mean 'cache_ttl'?"),
+            ("[[routes]]", "[[route]]", "line 40: unknown key 'route': did you mean 'routes'?"),
+            ("cache_ttl", "cachettl", "line 47: unknown key 'cachettl': did you mean 'cache_ttl'?"),
             ("connect_timeout", "conect_timeout", "line 8: unknown key 'conect_timeout': did you mean"),
-            ("weight = 30", "wait = 30", "line 44: unknown key 'wait': known here: model, weight"),
-            ("mode =", "mod =", "line 56: unknown key 'mod': did you mean 'mode'?"),
-            ('kind = "openai"', 'kind = "bedrock"', "line 3: providers.kind: invalid enum value 'bedrock'"),
-            ('base_url = "http:', 'base_url = "', "line 4: providers.base_url: "),
+            ("weight = 30", "wait = 30", "line 45: unknown key 'wait': did you mean 'weight'?"),
+            ("mode =", "mod =", "line 57: unknown key 'mod': did you mean 'mode'?"),
+            (
+                'kind = "openai"',
+                'kind = "bedrock"',
+                "line 3: providers.kind: must be one of openai, anthropic, gemini, "
+                "openai_compatible, not 'bedrock'",
+            ),
+            ('base_url = "http:', 'base_url = "', "line 4: providers.base_url: must be an address"),
             ('base_url = "http://127.0.0.1:9000/v1"\n', "", "line 1: 'base_url' is missing"),
+            ('region = "us"', 'region = "u\\u0000s"', "line 6: the character U+0000 cannot be kept"),
             ("max_attempts = 4", "max_attempts = 0", "line 10: providers.policy.max_attempts: "),
             ("max_attempts = 4", 'max_attempts = "4"', "line 10: providers.policy.max_attempts: "),
             ("= 0.25", "= 1.5", "line 11: providers.policy.breaker_failure_rate: expected float <= 1.0"),
-            ('input = "2.50"', "input = 2.50", 'line 21: models.prices.input is money and money is written in quotes: input = "2.5"'),
+            (
+                'input = "2.50"',
+                "input = 2.50",
+                'line 21: models.prices.input is money and money is written in quotes: input = "2.5"',
+            ),
             ('input = "2.50"', 'input = "2.5000001"', "line 21: models.prices.input must be an amount"),
             ('input = "2.50"', 'input = "-1"', "line 21: models.prices.input must be an amount"),
             ('input = "2.50"\noutput = "10.00"', "", "line 19: a price needs at least one of input"),
-            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00", "line 20: models.prices.effective_from: "),
-            ("2026-01-01T00:00:00Z", "yesterday", "line 20: models.prices.effective_from: "),
-            ("01:00-04:00", "1am-4am", "line 33: models.prices.daily_utc: "),
+            (
+                "2026-01-01T00:00:00Z",
+                "2026-01-01T00:00:00",
+                "line 20: models.prices.effective_from: must be a moment with its time zone",
+            ),
+            (
+                "2026-01-01T00:00:00Z",
+                "yesterday",
+                "line 20: models.prices.effective_from: must be a moment with its time zone",
+            ),
+            ("01:00-04:00", "1am-4am", "line 33: models.prices.daily_utc: must be hours such as"),
             ('daily_utc = "01:00-04:00"\n', "", "line 33: weekdays needs daily_utc as well"),
             ('name = "gpt-4o-mini"', 'name = "gpt-4o"', "line 38: model openai/gpt-4o is declared twice"),
-            ('provider = "openai"', 'provider = "opnai"', "line 14: there is no provider 'opnai'; there are: openai"),
-            ("openai/gpt-4o-mini", "openai/gpt-5", "line 44: there is no model 'openai/gpt-5'"),
-            ("openai/gpt-4o-mini", "gpt-4o-mini", "line 44: 'gpt-4o-mini' must be written provider/model"),
-            ("openai/gpt-4o-mini", "openai/gpt-4o", "line 44: target openai/gpt-4o is declared twice"),
-            ('strategy = "weighted"', 'strategy = "random"', "line 41: routes.strategy: invalid enum value 'random'"),
-            ('name = "search"', 'name = "Search Team"', "line 49: teams.name: "),
-            ('amount = "50.00"', "amount = 50", 'line 54: amount is money and money is written in quotes: amount = "50"'),
-            ('amount = "60"', 'amount = "60.5"', "line 59: amount: requests are counted in whole numbers"),
-            ('unit = "usd"', 'unit = "eur"', "line 53: unit: invalid enum value 'eur'"),
-            ('model = "openai/gpt-4o"\n', 'model = "openai/gpt-9"\n', "line 61: there is no model 'openai/gpt-9'"),
-            ('unit = "requests"\namount = "60"\nperiod = "minute"\nmodel = "openai/gpt-4o"', 'amount = "60"', "line 57: limit search, hard, usd a month is declared twice"),
+            (
+                'provider = "openai"',
+                'provider = "opnai"',
+                "line 14: there is no provider 'opnai'; there are: openai",
+            ),
+            ("openai/gpt-4o-mini", "openai/gpt-5", "line 45: there is no model 'openai/gpt-5'"),
+            ("openai/gpt-4o-mini", "gpt-4o-mini", "line 45: 'gpt-4o-mini' must be written provider/model"),
+            ("openai/gpt-4o-mini", "openai/gpt-4o", "line 45: target openai/gpt-4o is declared twice"),
+            (
+                'strategy = "weighted"',
+                'strategy = "random"',
+                "line 42: routes.strategy: must be one of ordered, weighted, ",
+            ),
+            ('name = "search"', 'name = "Search Team"', "line 50: teams.name: "),
+            (
+                'amount = "50.00"',
+                "amount = 50",
+                'line 55: amount is money and money is written in quotes: amount = "50"',
+            ),
+            ('amount = "60"', 'amount = "60.5"', "line 60: amount: requests are counted in whole numbers"),
+            (
+                'unit = "usd"',
+                'unit = "eur"',
+                "line 54: unit: must be one of usd, tokens, requests, not 'eur'",
+            ),
+            (
+                'model = "openai/gpt-4o"\n',
+                'model = "openai/gpt-9"\n',
+                "line 62: there is no model 'openai/gpt-9'",
+            ),
+            (
+                'unit = "requests"\namount = "60"\nperiod = "minute"\nmodel = "openai/gpt-4o"',
+                'amount = "60"',
+                "line 58: limit search, hard, usd a month is declared twice",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_it_is_refused(self, file: Path, old: str, new: str, message: str) -> None:
         with refusal(message):
             apply(file, changed(old, new))
@@ -375,7 +420,7 @@ class TestMistakes:
         assert "12345678" not in str(refused.value)
 
     def test_a_limit_on_a_key_and_a_model_at_once(self, file: Path) -> None:
-        with refusal("line 62: a limit is on a team, on one of its keys, or"):
+        with refusal("line 63: a limit is on a team, on one of its keys, or"):
             apply(file, FILE + 'key = "ci"\n')
 
     def test_a_route_without_targets(self, file: Path) -> None:
@@ -423,10 +468,10 @@ def booked(*, price: Price, at: dt.datetime) -> CostEntry:
         model=price.model,
         route="warm",
         price=price,
-        input=10,
         usage_source="reported",
         cost=Decimal("0.000025"),
         outcome="ok",
         started_at=at,
         day=at.date(),
+        **dict.fromkeys(BUCKETS, 1),
     )

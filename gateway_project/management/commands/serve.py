@@ -49,7 +49,7 @@ class Command(BaseCommand):
         Server(
             bind=f"{options['host']}:{options['port']}",
             workers=options["workers"],
-            when_ready=lambda: self._announce(made),
+            announce=lambda: self._announce(made),
         ).run()
 
     def _require_free_port(self, host: str, port: int) -> None:

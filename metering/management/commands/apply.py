@@ -1,5 +1,6 @@
 """``manage.py apply FILE.toml [--dry-run]``: declarative, idempotent set-up."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
 
 def _text(name: str) -> str:
     try:
-        return Path("/dev/stdin" if name == "-" else name).read_text(encoding="utf-8")
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{name} cannot be read: {error}") from error
 

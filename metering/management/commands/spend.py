@@ -20,11 +20,13 @@ SUMS = ("calls", "attempts", "failed", *BUCKETS, "cost_usd", "unpriced", "exposu
 
 
 class Command(BaseCommand):
-    help = "Prints spend from the daily rollup: calls, tokens by bucket, exact cost, unpriced and unsettled counts."
+    help = "Prints spend: calls, tokens by bucket, exact cost, unpriced and unsettled counts."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--team", default="", help="only this team")
-        parser.add_argument("--from", dest="start", metavar="DATE", help="first day; default: first of this month")
+        parser.add_argument(
+            "--from", dest="start", metavar="DATE", help="first day; default: first of this month"
+        )
         parser.add_argument("--to", dest="end", metavar="DATE", help="last day, inclusive; default: today")
         parser.add_argument(
             "--by", default="team", help=f"one or more of {', '.join(GROUPINGS)}, separated by commas"
@@ -37,7 +39,10 @@ class Command(BaseCommand):
         rows = queries.spend_rows().matching(asked).added_up_by(*dimensions)
         if dimensions[0].name == "day":
             rows = tuple(sorted(rows, key=lambda row: row.values))
-        lines = [dict(zip(options["by"].split(","), row.labels, strict=True)) | _figures(row.totals) for row in rows]
+        lines = [
+            dict(zip(options["by"].split(","), row.labels, strict=True)) | _figures(row.totals)
+            for row in rows
+        ]
         total = _figures(queries.added_up(rows)) | _open_holds(asked)
         names = [dimension.name for dimension in dimensions]
         write = {"json": self._json, "csv": self._csv, "table": self._table}[options["format"]]
@@ -72,7 +77,9 @@ class Command(BaseCommand):
         shown = ["calls", "attempts", "input", "cache_read", "output", "reasoning", "cost_usd", "unpriced"]
         columns = [*names, *shown]
         summed = dict.fromkeys(names, "") | {names[0]: "total"} | total
-        for text in _aligned([columns, *([line[c] for c in columns] for line in [*lines, summed])], len(names)):
+        for text in _aligned(
+            [columns, *([line[c] for c in columns] for line in [*lines, summed])], len(names)
+        ):
             self.stdout.write(text)
         self.stdout.write(
             f"{total['unpriced']} of unknown cost (at most {total['exposure_usd']} USD), "

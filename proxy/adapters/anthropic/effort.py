@@ -19,7 +19,7 @@ def thinking_for(body: Mapping[str, Any], model: Model, max_tokens: int) -> dict
         return {}
     if effort == "none":
         return _off(model)
-    if effort not in BUDGETS:
+    if not isinstance(effort, str) or effort not in BUDGETS:
         raise _unsupported(f"unknown effort {effort!r}")
     if not model.thinks:
         raise _unsupported("this model does not think")

@@ -67,7 +67,7 @@ def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> An
 def _message(body: bytes) -> Mapping[str, Any]:
     try:
         message = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+    except wire.UNREADABLE as reason:
         raise faults.malformed(f"the answer is not JSON: {reason}") from None
     if wire.mapping(message).get("error") or wire.mapping(message).get("type") == "error":
         raise errors.in_band(message)

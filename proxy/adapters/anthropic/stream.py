@@ -20,6 +20,9 @@ class Reader:
 
     Until a ``message_delta`` has told the final counts, ``state.usage`` holds the input alone (the start's
     output count is a placeholder that must never be priced) and ``state.flags`` says ``partial_usage``.
+
+    Another message may follow in the same stream (a fallback model's), even after a ``message_stop``: the
+    caller sees one answer, so the finish chunk is written by ``close``, and both messages are billed.
     """
 
     def __init__(self, call: ChatCall, target: Target) -> None:
@@ -29,10 +32,10 @@ class Reader:
         self._decoder = SSEDecoder()
         self._writer = completion.ChunkWriter(self.state)
         self._usage: dict[str, Any] = {}
-        self._earlier: Usage | None = None  # what a message spliced away before this one used
+        self._message_id: str | None = None
+        self._earlier: Usage | None = None  # what the messages before this one used
         self._flags: tuple[str, ...] = ()
         self._stop_reason: object = None
-        self._ended = False
         self._tools = 0
         self._open_tool: _OpenTool | None = None
         self._handlers: dict[object, Callable[[Mapping[str, Any]], list[bytes]]] = {
@@ -47,13 +50,11 @@ class Reader:
 
     def feed(self, data: bytes) -> list[bytes]:
         frames: list[bytes] = []
-        if self.state.error is not None or self.state.complete:
+        if self.state.error is not None:
             return frames
         try:
             for event in self._decoder.feed(data):
                 frames += self._read(event)
-                if self._ended:
-                    break
         except VendorError as failure:
             self._fail(failure)
         except EventTooLarge as reason:
@@ -65,12 +66,13 @@ class Reader:
         self.state.error, self.state.complete = failure, False
 
     def close(self) -> list[bytes]:
-        return self._writer.last(include_usage=self._include_usage)
+        reason = self.state.finish_reason or "stop"
+        return [*self._writer.finish(reason), *self._writer.last(include_usage=self._include_usage)]
 
     def _read(self, event: SSEEvent) -> list[bytes]:
         try:
             body = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        except wire.UNREADABLE as reason:
             raise faults.malformed(f"an event is not JSON: {reason}") from None
         if not isinstance(body, dict):
             raise faults.malformed("an event is not an object")
@@ -83,22 +85,28 @@ class Reader:
         )  # pings, and kinds that are yet to be invented
 
     def _message_start(self, event: Mapping[str, Any]) -> list[bytes]:
-        """A second start begins another message: both are billed, unless it is the same one again."""
+        """A start that repeats the message's id is the same message again; another id is another bill."""
         state = self.state
         message = wire.mapping(event.get("message"))
-        again = wire.text(message.get("id"))
-        if state.upstream_id and again != state.upstream_id:
-            self._splice()
+        message_id, model = (
+            wire.text(message.get("id")),
+            wire.text(message.get("model")) or self._target_model,
+        )
+        if self._message_id not in (None, message_id):
+            self._splice(model)
+        self._message_id = message_id
         self._usage = dict(wire.mapping(message.get("usage")))
         self._stop_reason, self._open_tool = None, None
-        state.model = wire.text(message.get("model")) or self._target_model
-        state.upstream_id = again
+        state.model, state.complete = model, False
+        state.upstream_id = state.upstream_id or message_id
         self._bill(final=False)
         return self._writer.start()
 
-    def _splice(self) -> None:
+    def _splice(self, model: str) -> None:
         self._earlier = self.state.usage
-        self._flags += ("spliced_message",)
+        self._flags += (
+            ("spliced_message",) if model == self.state.model else ("spliced_message", "other_model_usage")
+        )
 
     def _message_delta(self, event: Mapping[str, Any]) -> list[bytes]:
         delta = wire.mapping(event.get("delta"))
@@ -112,8 +120,8 @@ class Reader:
         state = self.state
         state.finish_reason, flags = response.finish_reason_from(self._stop_reason)
         state.flags += flags
-        state.complete = self._ended = True
-        return self._writer.finish(state.finish_reason)
+        state.complete = True
+        return _NOTHING
 
     def _bill(self, *, final: bool) -> None:
         state = self.state

@@ -49,7 +49,7 @@ def _error(facts: Facts, headers: Mapping[str, str]) -> VendorError:
 
 def _class_of(facts: Facts, details: list[Mapping[str, Any]]) -> ErrorClass:
     """A bad key is a 400 here, and a spent day a 429."""
-    reasons = {detail.get("reason") for detail in details}
+    reasons = {wire.text(detail.get("reason")) for detail in details}
     if (
         "API_KEY_INVALID" in reasons
         or "API_KEY_EXPIRED" in reasons

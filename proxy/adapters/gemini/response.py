@@ -141,7 +141,7 @@ def with_searches(counts: Usage | None, searches: int) -> Usage | None:
 def _answer(body: bytes) -> Mapping[str, Any]:
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+    except wire.UNREADABLE as reason:
         raise faults.malformed(f"the answer is not JSON: {reason}") from None
     if in_error(answer):
         raise errors.in_band(answer)

@@ -59,7 +59,7 @@ class Reader:
     def _read(self, event: SSEEvent) -> list[bytes]:
         try:
             chunk = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        except wire.UNREADABLE as reason:
             raise faults.malformed(f"an event is not JSON: {reason}") from None
         if response.in_error(chunk):
             raise errors.in_band(chunk)

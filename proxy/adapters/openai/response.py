@@ -40,7 +40,7 @@ def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> An
     """Raises VendorError: PROVIDER on an answer that cannot be read, and what an error inside a 200 means."""
     try:
         parsed = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+    except wire.UNREADABLE as reason:
         raise faults.malformed(f"the answer is not a chat completion: {reason}") from None
     if parsed.error:
         raise errors.in_band(msgspec.json.decode(body))

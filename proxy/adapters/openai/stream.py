@@ -22,7 +22,7 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
-    index: int = 0
+    index: int | None = 0
     delta: _Delta | None = None
     finish_reason: Any = None
 
@@ -89,7 +89,7 @@ class Reader:
             return self._end()
         try:
             chunk = _decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        except wire.UNREADABLE as reason:
             raise faults.malformed(f"an event is not a chat completion chunk: {reason}") from None
         if chunk.usage is not None or chunk.x_groq is not None or chunk.service_tier is not None:
             self._take_bill(chunk)  # also beside an error: OpenRouter bills those
@@ -178,9 +178,9 @@ class Reader:
         reason = response.finish_reason_from(choice.finish_reason)
         if reason == "error":
             raise faults.malformed("the vendor ended the answer with finish_reason error")
-        if choice.index == 0 or state.finish_reason is None:
+        if not choice.index or state.finish_reason is None:
             state.finish_reason = reason
-        self._finished.add(choice.index)
+        self._finished.add(choice.index or 0)
         state.complete = len(self._finished) >= self._choices
 
     def _rewritten(self, event: SSEEvent, *, empty: bool) -> bytes | None:

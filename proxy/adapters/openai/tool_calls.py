@@ -49,8 +49,8 @@ class Repair:
 
         Without the vendor's index a new id begins a new call, and a piece without id continues the last one.
         """
-        given = call.get("index")
-        key = (choice, given if isinstance(given, int) else call.get("id", self._latest(choice)))
+        given, identity = call.get("index"), wire.text(call.get("id"))
+        key = (choice, given if isinstance(given, int) else identity or self._latest(choice))
         if key in self._seen:
             return self._seen[key], False
         index = self._counts.get(choice, 0)

@@ -85,5 +85,7 @@ ALL = every_recording()
 def those(wanted: Callable[[Recording], bool]) -> list[Any]:
     """Parameters for a test over the recordings that are ``wanted``; one skipped test without the folder."""
     if not ALL:
-        return [pytest.param(None, marks=pytest.mark.skip(reason="no shared/recordings beside the repository"))]
+        return [
+            pytest.param(None, marks=pytest.mark.skip(reason="no shared/recordings beside the repository"))
+        ]
     return [pytest.param(recording, id=recording.name) for recording in ALL if wanted(recording)]

@@ -276,7 +276,7 @@ def test_the_callers_stream() -> None:
 
 def test_usage_is_hidden_from_a_caller_who_did_not_ask() -> None:
     found = stream(start(), *HELLO, delta(output_tokens=7), STOP, include_usage=False)
-    assert (found.usage_chunks, found.closed) == ([], [b"data: [DONE]\n\n"])
+    assert (found.usage_chunks, found.closed[-1]) == ([], b"data: [DONE]\n\n")
     assert found.state.usage == Usage(input=25, output=7)
 
 
@@ -337,6 +337,18 @@ def test_a_spliced_message_is_billed_beside_the_first() -> None:
     assert found.state.usage == Usage(input=50, output=11)
     assert found.state.flags == ("spliced_message",)
     assert [choice for choice in found.deltas if "role" in choice] == [{"role": "assistant", "content": ""}]
+
+
+def test_a_message_after_the_stop_is_still_one_answer() -> None:
+    first, second = (
+        [start(), *HELLO, delta(output_tokens=4), STOP],
+        [start("msg_2"), *HELLO, delta(output_tokens=7)],
+    )
+    found = stream(*first, *second, STOP)
+    assert (found.text, found.finish_reasons) == ("HelloHello", ["stop"])
+    assert found.state.usage == Usage(input=50, output=11)
+    assert {chunk["id"] for chunk in found.chunks} == {"msg_1"}
+    assert not stream(*first, *second).state.complete
 
 
 def test_tools_are_numbered_from_zero_whatever_came_before() -> None:

@@ -1,4 +1,4 @@
-"""Every recorded answer through the adapter of its kind: the right text, finish reason, tool calls and usage."""
+"""Every recorded answer through the adapter of its kind: right text, finish reason, tool calls and usage."""
 
 import json
 from typing import Any
@@ -22,8 +22,8 @@ ERRORS_INSIDE = {
 }
 # A stream of tool calls that ends without a finish reason: the adapter writes the one that was meant.
 UNFINISHED = "openrouter/chat-stream-sw-tools-streaming-variant-b-0.json"
-# Its arguments come in pieces (``partialArgs``), which test_gemini_answers reads.
-PIECEMEAL = "array-arguments"
+# Arguments in pieces, which test_gemini_answers reads, and a call that a spliced message broke off.
+BROKEN_CALLS = (b"partialArgs", b"sig-first")
 
 
 def good(recording: Recording) -> bool:
@@ -84,7 +84,7 @@ def test_streams(recording: Recording, step: int) -> None:
 @pytest.mark.parametrize("include_usage", [True, False])
 @pytest.mark.parametrize("recording", those(lambda found: good(found) and found.streamed))
 def test_frames_of_streams(recording: Recording, include_usage: bool) -> None:
-    """One finish reason per choice, usage once and last or not at all, tool calls whole, ``[DONE]`` at close."""
+    """One finish reason per choice, usage once and last or not at all, tool calls whole, ``[DONE]`` last."""
     found = read(recording.kind, recording.stream, include_usage=include_usage)
     assert len(found.usage_chunks) == int(include_usage and found.state.usage is not None)
     if found.usage_chunks:
@@ -99,7 +99,7 @@ def test_frames_of_streams(recording: Recording, include_usage: bool) -> None:
         if choice.get("finish_reason")
     ]
     assert len(finished) == len(set(finished)) > 0
-    if PIECEMEAL not in recording.name and "spliced" not in recording.name:
+    if not any(mark in recording.body for mark in BROKEN_CALLS):
         assert _tools(found) == [(name, given or {}) for name, given in words_of(recording).tools]
     if recording.kind != "openai_compatible":
         for chunk in found.chunks:
@@ -151,6 +151,7 @@ def test_errors_inside_a_200(recording: Recording) -> None:
         assert (state.error.error_class, state.complete) == (expected, False)
 
 
+GEMINI_ERRORS = "gemini/generatecontent-unary-rl"
 BY_STATUS = {
     400: ErrorClass.CALLER,
     401: ErrorClass.CREDENTIAL,
@@ -164,14 +165,16 @@ BY_STATUS = {
 }
 # What a status alone would get wrong.
 BY_NAME = {
-    "gemini/generatecontent-unary-rl-error-handling-with-gemini-gemini-2-5-flash-raises-appropriate-auth-er-0.json": ErrorClass.CREDENTIAL,
+    f"{GEMINI_ERRORS}-error-handling-with-gemini-gemini-2-5-flash-raises-appropriate-auth-er-0.json": (
+        ErrorClass.CREDENTIAL
+    ),
     "openai/chat-unary-va-openai-error-1.json": ErrorClass.CREDENTIAL_FUNDS,
     "_documented/openai/chat-429-request-too-large-for-tpm.json": ErrorClass.MODEL_UNAVAILABLE,
     "_documented/anthropic/messages-500-api-error-overloaded.json": ErrorClass.OVERLOADED,
 }
 WAITS = {
     "gemini/generatecontent-unary-va-google-429-retry-info.json": 34.4,
-    "gemini/generatecontent-unary-rl-real-error-scenarios-gemini-gemini-2-5-flash-handles-context-length-ex-0.json": 48.0,
+    f"{GEMINI_ERRORS}-real-error-scenarios-gemini-gemini-2-5-flash-handles-context-length-ex-0.json": 48.0,
     "azure/chat-unary-rl-real-error-scenarios-azure-grok-4-1-fast-non-reasoning-handles-context-0.json": 1.0,
 }
 

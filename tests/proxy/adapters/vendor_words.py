@@ -1,4 +1,4 @@
-"""What a recorded answer says, read off the raw bodies by wire.md's tables: no code of the adapters is used."""
+"""What a recorded answer says, read off the raw bodies by wire.md's tables, without the adapters."""
 
 import json
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def _chat(recording: Recording) -> Words:
         for choice in body.get("choices") or []:
             if choice["index"] != 0:
                 continue
-            said = (choice.get("delta") if recording.streamed else choice["message"]) or {}
+            said = (choice.get("delta") if recording.streamed else choice.get("message")) or {}
             words.text += _text(said.get("content"))
             words.finish = choice.get("finish_reason") or words.finish
             citations = citations or bool(said.get("annotations"))
@@ -125,11 +125,11 @@ def _messages(recording: Recording) -> Words:
     written = summed("cache_creation_input_tokens")
     long = sum((entry.get("cache_creation") or {}).get("ephemeral_1h_input_tokens", 0) for entry in entries)
     usage = Usage(
-        input=summed("input_tokens") + message.get("spliced_input", 0),
+        input=summed("input_tokens") + message.get("earlier_input", 0),
         cache_read=summed("cache_read_input_tokens"),
         cache_write_5m=written - long,
         cache_write_1h=long,
-        output=summed("output_tokens") - thought,
+        output=summed("output_tokens") - thought + message.get("earlier_output", 0),
         reasoning=thought,
         requests=(told.get("server_tool_use") or {}).get("web_search_requests", 0),
     )
@@ -144,17 +144,22 @@ def _messages(recording: Recording) -> Words:
 
 
 def _streamed_message(recording: Recording) -> dict[str, Any]:
-    """The message that the events add up to; usage is the start's with the last delta's laid over it."""
+    """The message that the events add up to; usage is the start's with the last delta's laid over it.
+
+    What a message before another one in the same stream used is in ``earlier_input`` and ``earlier_output``.
+    """
     message: dict[str, Any] = {}
     blocks: list[dict[str, Any]] = []
     for event in recording.events:
         match event["type"]:
             case "message_start":
-                begun = event["message"]
-                spliced = (
-                    message.get("usage", {}).get("input_tokens", 0) if message.get("id") != begun["id"] else 0
-                )
-                message = {**begun, "spliced_input": spliced}
+                earlier: dict[str, int] = {}
+                if message.get("id", event["message"]["id"]) != event["message"]["id"]:
+                    earlier["earlier_input"] = message["usage"]["input_tokens"]
+                    earlier["earlier_output"] = (
+                        message["usage"]["output_tokens"] if message["stop_reason"] else 0
+                    )
+                message = {**event["message"], **earlier}
             case "content_block_start":
                 blocks.append({**event["content_block"], "json": ""})
             case "content_block_delta":

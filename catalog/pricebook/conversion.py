@@ -1,21 +1,14 @@
-"""genai-prices as plain rows in our terms: vendors, models, prices. Pure: no clock, no database.
-
-The package gives prices per unit with tiers, start dates, hours of the day and partial variants. Ours is a
-flat row for each (variant, threshold, hours, period). What has no place in a row is named in its ``note``,
-what cannot become a row at all is an ``Omission``: nothing is silently free.
-"""
+"""One model's prices in the package's terms as flat rows in ours."""
 
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
-from importlib import metadata
 from typing import NamedTuple
 
-from genai_prices import data_snapshot, types
+from genai_prices import types
 
-from catalog import vendors
+from catalog.pricebook.rows import PriceRow
 from catalog.rates import Rates, plain
 
 # Prices without a start date begin here: the package does not say since when they hold, and this is before
@@ -74,137 +67,7 @@ PEAKS = {
 }
 
 
-class PriceRow(NamedTuple):
-    """One period of one (variant, threshold, hours). ``effective_to`` None: until further notice."""
-
-    variant: str
-    above_input_tokens: int
-    daily_from: dt.time | None
-    daily_to: dt.time | None
-    weekdays: str
-    effective_from: dt.datetime
-    effective_to: dt.datetime | None
-    rates: Rates
-    note: str
-
-
-class ModelRow(NamedTuple):
-    name: str
-    context_window: int | None
-    max_output_tokens: int | None
-    capabilities: dict[str, bool]
-    prices: tuple[PriceRow, ...]
-
-
-class VendorRow(NamedTuple):
-    vendor: vendors.Vendor
-    models: tuple[ModelRow, ...]
-
-
-class Omission(NamedTuple):
-    """Something of the package that is not in the book, and why."""
-
-    vendor: str
-    model: str
-    reason: str
-
-
-class PriceBook(NamedTuple):
-    source: str  # "genai-prices 0.2.3"
-    vendors: tuple[VendorRow, ...]
-    omissions: tuple[Omission, ...]
-
-
-@cache
-def read() -> PriceBook:
-    """The installed package as a price book. Takes about two seconds once; no network."""
-    return translate(
-        providers=data_snapshot.get_snapshot().providers,
-        source=f"genai-prices {metadata.version('genai-prices')}",
-    )
-
-
-def translate(*, providers: list[types.Provider], source: str) -> PriceBook:
-    """The vendors of ``vendors.VENDORS`` that ``providers`` knows, with their text models and prices."""
-    known = {provider.id: provider for provider in providers}
-    rows: list[VendorRow] = []
-    omissions: list[Omission] = []
-    for vendor in vendors.VENDORS:
-        if vendor.book not in known:
-            omissions.append(Omission(vendor.name, "", "not in the package"))
-            continue
-        models: dict[str, ModelRow] = {}
-        for info in known[vendor.book].models:
-            if reason := _unfit(vendor, info):
-                omissions.append(Omission(vendor.name, info.id, reason))
-                continue
-            prices, dropped = _prices(info)
-            omissions += [Omission(vendor.name, info.id, reason) for reason in dropped]
-            if not prices:
-                continue
-            for name in _names(vendor, info, known[vendor.book].models):
-                models.setdefault(name, _model(vendor, info, name, prices))
-        rows.append(VendorRow(vendor, tuple(models.values())))
-    return PriceBook(source, tuple(rows), tuple(omissions))
-
-
-def _unfit(vendor: vendors.Vendor, info: types.ModelInfo) -> str:
-    """Why a model is left out; empty when it belongs in the book."""
-    units = {unit for entry in _entries(info) for unit in _units(entry.prices)}
-    if not units:
-        return "no price in the package"
-    if "input_mtok" not in units or units & NOT_TEXT_UNITS or vendors.NOT_TEXT.search(info.id):
-        return "not a chat, text or embedding model"
-    if vendor.kind == "gemini" and not info.id.startswith(("gemini", "gemma")):
-        return "sold by Vertex AI, not by the Gemini API"
-    if vendor.name == "openrouter" and "/" not in info.id:
-        return "not an id that OpenRouter accepts (they are vendor/model)"
-    return ""
-
-
-def _names(vendor: vendors.Vendor, info: types.ModelInfo, models: list[types.ModelInfo]) -> list[str]:
-    """The ids by which the vendor sells a model, the main one first."""
-    exact = list(_exact(info.match))
-    main = info.id
-    if not info.match.is_match(main):  # a name of the package's own, as for Fireworks and Mistral's families
-        main = exact[0] if exact else f"{main}-latest"
-    if not vendor.aliases:
-        return [main]
-    taken = {other.id for other in models} - {main}
-    extra = [*exact, *(vendors.DATED.get(info.id, ()) if vendor.kind == "anthropic" else ())]
-    return [
-        main,
-        *(
-            n
-            for n in dict.fromkeys(extra)
-            if n not in taken | {main}
-            and not vendors.NOT_AN_ALIAS.search(n)
-            and not vendors.NOT_TEXT.search(n)
-        ),
-    ]
-
-
-def _exact(clause: types.MatchLogic) -> Iterator[str]:
-    if isinstance(clause, types.ClauseEquals):
-        yield clause.equals
-    elif isinstance(clause, types.ClauseOr):
-        for part in clause.or_:
-            yield from _exact(part)
-
-
-def _model(
-    vendor: vendors.Vendor, info: types.ModelInfo, name: str, prices: tuple[PriceRow, ...]
-) -> ModelRow:
-    return ModelRow(
-        name=name,
-        context_window=info.context_window or vendors.CONTEXT.get((vendor.name, info.id)),
-        max_output_tokens=vendors.max_output_tokens(vendor=vendor.name, model=name),
-        capabilities=vendors.capabilities(name),
-        prices=prices,
-    )
-
-
-def _prices(info: types.ModelInfo) -> tuple[tuple[PriceRow, ...], list[str]]:
+def rows_of(info: types.ModelInfo) -> tuple[tuple[PriceRow, ...], list[str]]:
     """All price rows of one model, and the reasons for rows that had to be dropped."""
     dropped = [
         f"variant {variant.when} has no place here"
@@ -224,8 +87,8 @@ def _prices(info: types.ModelInfo) -> tuple[tuple[PriceRow, ...], list[str]]:
 
 def _dated(info: types.ModelInfo) -> Iterator[PriceRow]:
     """Rows that hold all day: for each variant and threshold one row per period."""
-    entries = [e for e in _entries(info) if not isinstance(e.constraint, types.TimeOfDateConstraint)]
-    standing = dataclasses.replace(info, prices=entries)
+    standing_entries = [e for e in entries(info) if not isinstance(e.constraint, types.TimeOfDateConstraint)]
+    standing = dataclasses.replace(info, prices=standing_entries)
     moments = sorted({BEGINNING, *_starts(info)})
     for variant, context in _contexts(info):
         active = [
@@ -246,7 +109,7 @@ def _dated(info: types.ModelInfo) -> Iterator[PriceRow]:
 
 def _hourly(info: types.ModelInfo) -> Iterator[PriceRow]:
     """Rows that hold at certain hours of the day only; they go before the rows that hold all day."""
-    for entry in _entries(info):
+    for entry in entries(info):
         if isinstance(entry.constraint, types.TimeOfDateConstraint):
             peak = PEAKS.get(info.id, Peak(BEGINNING, "", ""))
             rates, note = _content(entry.prices, 0)
@@ -277,14 +140,14 @@ def _periods(
         yield begins, None, current
 
 
-def _entries(info: types.ModelInfo) -> list[types.ConditionalPrice]:
+def entries(info: types.ModelInfo) -> list[types.ConditionalPrice]:
     if isinstance(info.prices, types.ModelPrice):
         return [types.ConditionalPrice(prices=info.prices)]
     return info.prices
 
 
 def _starts(info: types.ModelInfo) -> Iterator[dt.datetime]:
-    for entry in (*_entries(info), *(info.price_variants or ())):
+    for entry in (*entries(info), *(info.price_variants or ())):
         if isinstance(entry.constraint, types.StartDateConstraint):
             yield dt.datetime.combine(entry.constraint.start_date, dt.time(), tzinfo=dt.UTC)
 
@@ -308,13 +171,13 @@ def _offered(info: types.ModelInfo, context: dict[str, str] | None, moment: dt.d
 def _thresholds(prices: types.ModelPrice) -> set[int]:
     return {
         tier.start
-        for value in _units(prices).values()
+        for value in units(prices).values()
         if isinstance(value, types.TieredPrices)
         for tier in value.tiers
     }
 
 
-def _units(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
+def units(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
     return {
         unit: value for unit, value in vars(prices).items() if isinstance(value, Decimal | types.TieredPrices)
     }
@@ -322,7 +185,7 @@ def _units(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
 
 def _content(prices: types.ModelPrice, threshold: int) -> tuple[Rates, str]:
     """The rates for requests with more than ``threshold`` input tokens, and a note on what they leave out."""
-    values = {unit: _at(value, threshold) for unit, value in _units(prices).items()}
+    values = {unit: _at(value, threshold) for unit, value in units(prices).items()}
     found = {rate: values.pop(unit) for unit, rate in UNITS.items() if unit in values}
     notes = []
     for unit in PER_THOUSAND:

@@ -1,0 +1,322 @@
+"""What people do in the admin of the catalog: credentials, keys, prices, proposals, people."""
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from catalog import keys, vault
+from catalog.models import ApiKey, Price, PriceProposal, Provider, Route, Team
+from catalog.models.prices import RATES
+from tests import factories
+
+SECRET = "sk-live-never-to-be-seen-again"
+PROVIDER = {
+    "name": "openai",
+    "kind": "openai",
+    "base_url": "https://api.openai.example/v1",
+    "priority": 100,
+    "enabled": "on",
+    "connect_timeout": 5,
+    "first_byte_timeout": 60,
+    "idle_timeout": 30,
+    "total_timeout": 600,
+    "max_attempts": 3,
+    "breaker_failures": 5,
+    "breaker_failure_rate": 0.5,
+    "breaker_window": 60,
+    "breaker_min_calls": 10,
+    "breaker_cooldown": 30,
+    "slow_p99": 3,
+    "slow_for": 120,
+}
+
+
+@pytest.fixture
+def root(db: None, client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("root", password="a long enough one"))
+    return client
+
+
+def everything_shown_about(client: Client, url: str) -> str:
+    pages = [
+        client.get(url),
+        client.get(url.replace("change/", "history/")),
+        client.get("/admin/catalog/provider/"),
+    ]
+    logs = [
+        f"{log.object_repr} {log.change_message} {log.get_change_message()}" for log in LogEntry.objects.all()
+    ]
+    return " ".join([*(page.content.decode() for page in pages), *logs])
+
+
+def test_a_credential_goes_in_and_never_comes_out(root: Client) -> None:
+    added = root.post("/admin/catalog/provider/add/", PROVIDER | {"new_credential": SECRET})
+    provider = Provider.objects.get()
+    url = f"/admin/catalog/provider/{provider.pk}/change/"
+    assert added.status_code == 302
+    assert vault.decrypt(provider.api_key_encrypted) == SECRET
+    shown = everything_shown_about(root, url)
+    assert SECRET not in shown
+    assert provider.api_key_encrypted not in shown
+    assert "stored" in shown
+
+
+def test_an_empty_field_keeps_the_credential_and_a_tick_forgets_it(root: Client) -> None:
+    provider = factories.make_provider()
+    provider.set_credential(SECRET)
+    provider.save()
+    url = f"/admin/catalog/provider/{provider.pk}/change/"
+    assert root.post(url, PROVIDER | {"region": "eu"}).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.region, provider.credential_source) == ("eu", "stored")
+    root.post(url, PROVIDER | {"remove_credential": "on"})
+    provider.refresh_from_db()
+    assert provider.credential_source == "none"
+
+
+def test_a_refused_form_does_not_repeat_the_credential(root: Client) -> None:
+    response = root.post(
+        "/admin/catalog/provider/add/", PROVIDER | {"name": "Not A Slug", "new_credential": SECRET}
+    )
+    assert response.status_code == 200
+    assert SECRET not in response.content.decode()
+    assert not Provider.objects.exists()
+
+
+def test_finance_sees_providers_without_a_field_for_credentials(db: None, client: Client) -> None:
+    provider = factories.make_provider(api_key_env="OPENAI_API_KEY")
+    client.force_login(factories.make_user(role="Finance"))
+    html = client.get(f"/admin/catalog/provider/{provider.pk}/change/").content.decode()
+    assert "new_credential" not in html
+    assert 'type="password"' not in html
+
+
+def test_a_new_keys_secret_is_shown_exactly_once(root: Client) -> None:
+    team = factories.make_team("search")
+    form = {"team": team.pk, "name": "ci", "models": "warm,openai/*", "expires_at_0": "", "expires_at_1": ""}
+    answer = root.post("/admin/catalog/apikey/add/", form)
+    found = re.search(r"tg_[A-Za-z0-9]{8}_[A-Za-z0-9]{40}", answer.content.decode())
+    key = ApiKey.objects.get()
+    assert found
+    secret = found[0]
+    assert keys.matches(secret, key.digest)
+    assert answer["Cache-Control"] == "no-store"
+    assert (key.models, key.prefix) == (["warm", "openai/*"], keys.parse(secret))
+    later = [
+        root.get(u) for u in ("/admin/catalog/apikey/", f"/admin/catalog/apikey/{key.pk}/change/", "/admin/")
+    ]
+    kept = " ".join(
+        [*(page.content.decode() for page in later), *(log.change_message for log in LogEntry.objects.all())]
+    )
+    assert secret.rpartition("_")[2] not in kept + str(root.cookies)
+    assert key.digest not in kept
+
+
+def test_a_key_name_is_taken_while_its_key_lives(root: Client) -> None:
+    key = factories.make_key("ci")
+    form = {"team": key.team_id, "name": "ci", "models": "", "expires_at_0": "", "expires_at_1": ""}
+    refused = root.post("/admin/catalog/apikey/add/", form)
+    assert "already has a key named ci" in refused.content.decode()
+    root.post("/admin/catalog/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert root.post("/admin/catalog/apikey/add/", form).status_code == 200
+    assert ApiKey.objects.count() == 2
+
+
+def test_a_key_keeps_its_team_prefix_and_digest(root: Client) -> None:
+    key = factories.make_key("ci")
+    other = factories.make_team("other")
+    before = (key.team_id, key.prefix, key.digest)
+    form = {"name": "renamed", "models": "", "expires_at_0": "", "expires_at_1": ""}
+    forged = {"team": other.pk, "prefix": "tg_x", "digest": "0" * 64, "revoked_at_0": "2026-01-01"}
+    assert root.post(f"/admin/catalog/apikey/{key.pk}/change/", form | forged).status_code == 302
+    key.refresh_from_db()
+    assert (key.team_id, key.prefix, key.digest) == before
+    assert (key.name, key.revoked_at) == ("renamed", None)
+
+
+def test_only_those_who_change_keys_may_revoke_them(db: None, client: Client) -> None:
+    lead = factories.make_user("lea", role="Team lead")
+    key = factories.make_key(team=factories.make_team(leads=(lead,)))
+    client.force_login(lead)
+    client.post("/admin/catalog/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def price_form(model_id: int, begins: dt.datetime, **fields: Any) -> dict[str, Any]:
+    local = timezone.localtime(begins)
+    blank = dict.fromkeys(RATES, "")
+    form = {
+        "model": model_id,
+        "effective_from_0": f"{local:%Y-%m-%d}",
+        "effective_from_1": f"{local:%H:%M:%S}",
+    }
+    slot = {"variant": "standard", "above_input_tokens": 0, "weekdays": "", "daily_from": "", "daily_to": ""}
+    return blank | form | slot | {"source": "invoice", "note": ""} | fields
+
+
+def test_a_new_price_ends_the_one_in_force(root: Client) -> None:
+    old = factories.make_price()
+    begins = (timezone.now() + dt.timedelta(hours=1)).replace(microsecond=0)
+    form = price_form(old.model_id, begins, input="2.00", output="8.000001")
+    assert root.post("/admin/catalog/price/add/", form).status_code == 302
+    old.refresh_from_db()
+    new = Price.objects.exclude(pk=old.pk).get()
+    assert (old.effective_to, new.effective_from, new.effective_to) == (begins, begins, None)
+    assert (new.input, new.output, new.source) == (Decimal("2"), Decimal("8.000001"), "invoice")
+
+
+def test_new_price_from_an_old_one_starts_with_its_rates(root: Client) -> None:
+    old = factories.make_price(input="2.50", output="10.00", cache_read="1.25", above_input_tokens=200_000)
+    html = root.get(f"/admin/catalog/price/add/?from={old.pk}").content.decode()
+    assert 'name="input" value="2.5"' in html
+    assert 'name="cache_read" value="1.25"' in html
+    assert 'name="above_input_tokens" value="200000"' in html
+    assert root.get("/admin/catalog/price/add/?from=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"input": "2.50", "output": "10.00"}, "These rates hold at that moment already."),
+        ({"input": "-1"}, "price_rates_not_negative"),
+        ({"input": "0.0000001"}, "price_rates_six_decimals"),
+        ({}, "price_has_a_rate"),
+        ({"input": "1", "daily_from": "01:00"}, "price_hours_both_or_none"),
+    ],
+)
+def test_a_price_that_cannot_be_is_refused_in_the_form(
+    root: Client, fields: dict[str, str], said: str
+) -> None:
+    old = factories.make_price()
+    begins = timezone.now() + dt.timedelta(hours=1)
+    response = root.post("/admin/catalog/price/add/", price_form(old.model_id, begins, **fields))
+    assert response.status_code == 200
+    assert said in response.content.decode()
+    old.refresh_from_db()
+    assert (Price.objects.count(), old.effective_to) == (1, None)
+
+
+def test_a_price_cannot_begin_before_one_that_has_been_in_force(root: Client) -> None:
+    old = factories.make_price()
+    form = price_form(old.model_id, old.effective_from - dt.timedelta(days=1), input="1")
+    response = root.post("/admin/catalog/price/add/", form)
+    assert "is never edited: give the new one a later effective_from" in response.content.decode()
+
+
+def test_nobody_edits_a_price(root: Client) -> None:
+    old = factories.make_price()
+    url = f"/admin/catalog/price/{old.pk}/change/"
+    assert 'name="input"' not in root.get(url).content.decode()
+    assert root.post(url, price_form(old.model_id, old.effective_from, input="1")).status_code == 403
+    assert root.post(f"/admin/catalog/price/{old.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_price_that_has_not_begun_can_be_called_off(root: Client) -> None:
+    planned = factories.make_price(effective_from=timezone.now() + dt.timedelta(days=1))
+    assert root.post(f"/admin/catalog/price/{planned.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Price.objects.exists()
+
+
+def proposal(**rates: str) -> PriceProposal:
+    old = factories.make_price()
+    return PriceProposal.objects.create(
+        model=old.model,
+        effective_from=timezone.now(),
+        rates=rates,
+        current=old,
+        reason="the book lists less",
+        source="genai-prices",
+    )
+
+
+def test_accepting_a_proposal_starts_its_price(root: Client) -> None:
+    offered = proposal(input="2.00", output="8.00")
+    root.post("/admin/catalog/priceproposal/", {"action": "accept", "_selected_action": [offered.pk]})
+    offered.refresh_from_db()
+    assert (offered.state, offered.decided_by) == ("accepted", "root")
+    assert Price.objects.get(effective_to__isnull=True).output == Decimal("8")
+
+
+def test_dismissing_a_proposal_changes_no_price(root: Client) -> None:
+    offered = proposal(input="2.00")
+    root.post("/admin/catalog/priceproposal/", {"action": "dismiss", "_selected_action": [offered.pk]})
+    offered.refresh_from_db()
+    assert (offered.state, Price.objects.count()) == ("dismissed", 1)
+
+
+def test_finance_decides_no_proposal(db: None, client: Client) -> None:
+    offered = proposal(input="2.00")
+    client.force_login(factories.make_user(role="Finance"))
+    client.post("/admin/catalog/priceproposal/", {"action": "accept", "_selected_action": [offered.pk]})
+    offered.refresh_from_db()
+    assert offered.state == "open"
+
+
+def test_prices_are_exported_with_every_digit(root: Client) -> None:
+    factories.make_price(input="0.075", output="0.000001", source="=cmd()")
+    fields = {
+        f"priceresource_{name}": "on" for name in ("model_name", "input", "output", "cache_read", "source")
+    }
+    answer = root.post("/admin/catalog/price/export/", {"format": "0", "resource": ""} | fields)
+    lines = answer.content.decode().splitlines()
+    assert lines == ["model,input,output,cache_read,source", "gpt-4o,0.075000000000,0.000001000000,,'=cmd()"]
+
+
+def test_a_route_is_made_with_its_targets(root: Client) -> None:
+    model = factories.make_model()
+    form = {
+        "name": "warm",
+        "strategy": "ordered",
+        "cache_ttl": 0,
+        "enabled": "on",
+        "targets-TOTAL_FORMS": 1,
+        "targets-INITIAL_FORMS": 0,
+        "targets-0-model": model.pk,
+        "targets-0-position": 0,
+        "targets-0-weight": 70,
+    }
+    assert root.post("/admin/catalog/route/add/", form).status_code == 302
+    assert [(t.model, t.weight) for t in Route.objects.get().targets.all()] == [(model, 70)]
+
+
+def test_only_superusers_make_or_touch_superusers(db: None, client: Client) -> None:
+    root = User.objects.create_superuser("root", password="a long enough one")
+    boss = factories.make_user("boss", role="Platform admin")
+    new = factories.make_user("new")
+    client.force_login(boss)
+    form = {"username": "new", "is_active": "on", "is_superuser": "on", "user_permissions": [], "groups": []}
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    assert client.post(f"/admin/auth/user/{new.pk}/change/", form | joined).status_code == 302
+    new.refresh_from_db()
+    assert not new.is_superuser
+    assert client.post(f"/admin/auth/user/{root.pk}/change/", form | joined).status_code == 403
+    passwords = {"password1": "another long one", "password2": "another long one"}
+    assert client.post(f"/admin/auth/user/{root.pk}/password/", passwords).status_code == 403
+    root.refresh_from_db()
+    assert root.check_password("a long enough one")
+
+
+def test_a_lead_sees_keys_teams_and_choices_of_the_own_team_alone(db: None, client: Client) -> None:
+    lead = factories.make_user("lea", role="Team lead")
+    own = factories.make_key("own-key", team=factories.make_team("search", leads=(lead,)))
+    foreign = factories.make_key("foreign-key", team=factories.make_team("ads"))
+    client.force_login(lead)
+    for listing in ("apikey", "team"):
+        html = client.get(f"/admin/catalog/{listing}/").content.decode()
+        assert "search" in html
+        assert "foreign-key" not in html
+        assert ">ads<" not in html
+    assert client.get(f"/admin/catalog/apikey/{own.pk}/change/").status_code == 200
+    assert client.get(f"/admin/catalog/apikey/{foreign.pk}/change/").status_code == 302
+    assert client.get(f"/admin/catalog/team/{foreign.team_id}/change/").status_code == 302
+    assert Team.objects.count() == 2

@@ -1,0 +1,25 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import own_database
+from tests.metering.house import House, build
+
+
+@pytest.fixture
+def house(db: Any) -> House:
+    """Rows in the test's own transaction, which is rolled back."""
+    return build()
+
+
+@pytest.fixture
+def own(django_db_setup: Any, django_db_blocker: Any) -> Iterator[str]:
+    """The connection string of a database of this test's own, where commits are real."""
+    with django_db_blocker.unblock(), own_database.copied() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def own_house(own: str) -> House:
+    return build()

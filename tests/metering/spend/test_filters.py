@@ -1,0 +1,77 @@
+"""What the URL may ask for, and what it may not."""
+
+import datetime as dt
+
+import pytest
+
+from metering.spend import filters
+
+TODAY = dt.date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("today", "2026-03-01", "2026-03-01"),
+        ("7d", "2026-02-23", "2026-03-01"),
+        ("month", "2026-03-01", "2026-03-01"),
+        ("last-month", "2026-02-01", "2026-02-28"),
+        ("", "2026-03-01", "2026-03-01"),
+    ],
+)
+def test_presets(period: str, start: str, end: str) -> None:
+    asked = filters.spend_filters({"period": period}, today=TODAY)
+    assert (asked.start.isoformat(), asked.end.isoformat()) == (start, end)
+    assert asked.period == (period or "month")
+
+
+def test_explicit_days_win_over_a_preset() -> None:
+    asked = filters.spend_filters({"period": "today", "from": "2026-01-05", "to": "2026-01-06"}, today=TODAY)
+    assert (asked.start, asked.end, asked.period) == (dt.date(2026, 1, 5), dt.date(2026, 1, 6), "")
+
+
+def test_the_form_keeps_a_preset_whose_days_it_did_not_change() -> None:
+    asked = filters.spend_filters(
+        {"period": "7d", "from": "2026-02-23", "to": "2026-03-01", "by": "model"}, today=TODAY
+    )
+    assert asked.query() == "period=7d&by=model"
+
+
+def test_links_carry_every_filter_on() -> None:
+    asked = filters.spend_filters(
+        {"from": "2026-01-01", "to": "2026-01-31", "team": "a b", "model": "openai/gpt-4o", "key": "tg_x"},
+        today=TODAY,
+    )
+    assert asked.query(by="key") == (
+        "from=2026-01-01&to=2026-01-31&by=key&team=a+b&model=openai%2Fgpt-4o&key=tg_x"
+    )
+    assert (
+        filters.spend_filters({"period": "today", "cost_center": "CC-1"}, today=TODAY).entries_query(
+            cost="unknown"
+        )
+        == "from=2026-03-01&to=2026-03-01&cost_center=CC-1&cost=unknown"
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "yesterday"},
+        {"from": "2026-02-30"},
+        {"from": "2026-02-02", "to": "2026-02-01"},
+        {"by": "colour"},
+        {"period": "century"},
+        {"team": "x" * 201},
+        {"team": "a\x00b"},
+        {"usage": "guessed"},
+        {"outcome": "great"},
+        {"cost": "high"},
+        {"kind": "gift"},
+        {"before": "-1"},
+        {"before": "1" * 30},
+        {"before": "²"},
+    ],
+)
+def test_nonsense_is_refused_in_words(query: dict[str, str]) -> None:
+    with pytest.raises(filters.BadFilter):
+        filters.entry_filters(query, today=TODAY)
