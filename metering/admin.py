@@ -18,8 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from import_export import fields
 
-from catalog import visibility
-from catalog.admin.access import TeamAdmin
+from catalog.admin.access import TeamAdmin, TeamFilter
 from catalog.admin.exports import CsvExport, ExactResource
 from catalog.admin.policies import NobodyWrites, OnlyVisibleTeams
 from catalog.models import LanguageModel, Team
@@ -78,20 +77,6 @@ class DayFilter(admin.SimpleListFilter):
             "last": (before.replace(day=1), before),
         }.get(self.value() or "")
         return queryset if bounds is None else queryset.filter(day__gte=bounds[0], day__lte=bounds[1])
-
-
-class TeamFilter(admin.SimpleListFilter):
-    """Teams that the person may see."""
-
-    title = "team"
-    parameter_name = "team"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in visibility.of(request.user).teams().values_list("pk", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or ""
-        return queryset.filter(team=value) if value.isdigit() and len(value) < 19 else queryset
 
 
 class ModelFilter(admin.SimpleListFilter):

@@ -21,6 +21,7 @@ from metering import bookkeeping, windows
 from metering.entries import Admission, Bounds, Call, Entry, Result
 from metering.errors import LedgerUnavailable, LimitReached
 from metering.group_commit import GroupCommit
+from metering.held_connection import HeldConnection
 from metering.limit_book import LimitRow
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ Written = TypeVar("Written")
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
 SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # PostgreSQL may be away for 30 s
-ADMIT = "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s::jsonb)"
+ADMIT = "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s::jsonb, %s::bigint[])"
 SETTLE = "SELECT state FROM metering_settle(%s::jsonb)"
 OPEN_WINDOW = "SELECT metering_open_window(%s, %s, %s)"
 
@@ -58,7 +59,8 @@ class Books:
     """One worker's books. ``start`` before use, ``stop`` at the end: it writes what is still waiting."""
 
     def __init__(self, *, pool: AsyncConnectionPool[Any], zone: ZoneInfo, worker: uuid.UUID) -> None:
-        self._pool = pool
+        self._admitting = HeldConnection(pool)
+        self._settling = HeldConnection(pool)
         self._zone = zone
         self._worker = worker
         self._windows: dict[tuple[int, dt.datetime], int] = {}
@@ -74,6 +76,8 @@ class Books:
     async def stop(self) -> None:
         await self._admissions.stop()
         await self._settlements.stop()
+        await self._admitting.drop()
+        await self._settling.drop()
 
     async def hold(
         self, *, call: Call, bounds: Bounds, limits: Sequence[LimitRow], expires_at: dt.datetime
@@ -130,11 +134,13 @@ class Books:
 
     async def _write_holds(self, batch: list[HoldRequest]) -> Sequence[Verdict | Exception]:
         try:
-            async with self._pool.connection() as connection:
-                items = [await self._hold_item(connection, request) for request in batch]
-                cursor = await connection.execute(ADMIT, (_json(items),), prepare=True)
-                return [Verdict(*row) for row in await cursor.fetchall()]
+            connection = await self._admitting.get()
+            items = [await self._hold_item(connection, request) for request in batch]
+            windows_in_scope = sorted({window for item in items for window in item["windows"]})
+            cursor = await connection.execute(ADMIT, (_json(items), windows_in_scope), prepare=True)
+            return [Verdict(*row) for row in await cursor.fetchall()]
         except UNAVAILABLE:
+            await self._admitting.drop()
             raise
         except psycopg.Error as error:
             return await _one_by_one(self._write_holds, batch, error)
@@ -178,6 +184,7 @@ class Books:
             try:
                 return await self._settle_once(batch)
             except UNAVAILABLE as error:
+                await self._settling.drop()
                 if pause is None:
                     raise LedgerUnavailable(str(error)) from error
                 log.warning("settlement_retried", entries=len(batch), error=type(error).__name__)
@@ -187,9 +194,9 @@ class Books:
         raise AssertionError("unreachable")
 
     async def _settle_once(self, batch: list[Entry]) -> list[str]:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(SETTLE, (_json(batch),), prepare=True)
-            return [row[0] for row in await cursor.fetchall()]
+        connection = await self._settling.get()
+        cursor = await connection.execute(SETTLE, (_json(batch),), prepare=True)
+        return [row[0] for row in await cursor.fetchall()]
 
     def _release_abandoned(self, request: HoldRequest, verdict: Verdict) -> None:
         """The caller left while its hold was being written."""

@@ -14,7 +14,7 @@ from proxy.breakers import Breakers
 from proxy.configuration import ConfigurationKeeper
 from proxy.upstream import Upstream
 
-POOL_CONNECTIONS = 4  # one writer for holds, one for settlements, the sweeper, the configuration
+POOL_CONNECTIONS = 5  # holds and settlements keep one each; the sweeper, the configuration, /readyz
 
 
 class Gateway:

@@ -1,40 +1,67 @@
-"""A database of its own for a test whose data must really be committed: threads, workers, listeners.
+"""A database of its own for tests whose data must really be committed: threads, workers, listeners.
 
-It is a copy of the migrated test database, and Django's connections lead there while the test runs.
+It is a copy of the migrated test database. Django's connections lead there for the length of one test, which
+finds the tables of our apps empty.
 """
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator
 
 import psycopg
+from django.apps import apps
 from django.db import connection, connections
 from psycopg import sql
 
-_numbers = itertools.count(1)
+APPS = ("catalog", "metering", "proxy")
 
 
 @contextlib.contextmanager
-def copied() -> Iterator[str]:
-    """The connection string of the copy. The migrated database must exist, and nobody may be using it."""
+def copied(suffix: str) -> Iterator[str]:
+    """The name of the copy. The migrated database must exist, and nobody may be using it."""
     template = connection.settings_dict["NAME"]
-    name = f"{template}_{os.getpid()}_{next(_numbers)}"
+    name = f"{template}_{suffix}_{os.getpid()}"
     connections.close_all()
     with psycopg.connect(conninfo(dbname="postgres"), autocommit=True) as server:
         server.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
         try:
-            connection.settings_dict["NAME"] = name
-            yield conninfo(dbname=name)
+            yield name
         finally:
-            connections.close_all()
-            connection.settings_dict["NAME"] = template
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextlib.contextmanager
+def used(name: str) -> Iterator[str]:
+    """Django's connections lead to ``name``; gives its connection string. Emptied afterwards."""
+    before = connection.settings_dict["NAME"]
+    connections.close_all()
+    connection.settings_dict["NAME"] = name
+    try:
+        yield conninfo(dbname=name)
+        _empty()
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = before
 
 
 def conninfo(*, dbname: str) -> str:
     parameters = connection.get_connection_params()
     known = {name: parameters.get(name) for name in ("host", "port", "user", "password")}
     return psycopg.conninfo.make_conninfo("", dbname=dbname, **known)
+
+
+def _empty() -> None:
+    """Delete everything, the ledger too: for this moment its triggers are off."""
+    ours = [model for model in apps.get_models(include_auto_created=True) if model._meta.app_label in APPS]
+    tables = [sql.Identifier(model._meta.db_table) for model in ours if model._meta.managed]
+    with psycopg.connect(conninfo(dbname=connection.settings_dict["NAME"])) as owner:
+        for statement in (
+            "ALTER TABLE {} DISABLE TRIGGER USER",
+            "DELETE FROM {}",
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            "ALTER TABLE {} ENABLE TRIGGER USER",
+        ):
+            for table in tables:
+                owner.execute(sql.SQL(statement).format(table))

@@ -10,9 +10,23 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from catalog import keys
+from catalog import keys, visibility
 from catalog.admin.policies import NobodyDeletes, OnlyVisibleTeams
 from catalog.models import ApiKey, Team
+
+
+class TeamFilter(admin.SimpleListFilter):
+    """Teams that the person may see."""
+
+    title = "team"
+    parameter_name = "team"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in visibility.of(request.user).teams().values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return queryset.filter(team=value) if value.isdigit() and len(value) < 19 else queryset
 
 
 @admin.register(Team)
@@ -90,7 +104,7 @@ class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[ApiKey]):
         "expires_at",
         "revoked_at",
     ]
-    list_filter = [KeyState, "team"]
+    list_filter = [KeyState, TeamFilter]
     list_select_related = ["team"]
     search_fields = ["name", "prefix", "team__name"]
     autocomplete_fields = ["team"]

@@ -125,10 +125,11 @@ ADMIT = """
 --   base_usd, usd_per_output_token: decimals as strings; null when the model has no price in force
 --   input_tokens: upper bound; output_wanted: upper bound; output_least: the fewest that the caller accepts
 --   calls: 1 for the first attempt of a request, else 0
+-- ``windows``: the ids of all windows in the batch, each once.
 -- Returns a row each: verdict (admitted | refused | stale), granted output tokens, the limit that refused,
 -- what it has left and when its window ends. ``stale``: a window or limit is gone, look again.
 -- The windows are read once and written once; in between they are the arrays ids, rooms, added.
-CREATE FUNCTION metering_admit(batch jsonb)
+CREATE FUNCTION metering_admit(batch jsonb, windows bigint[])
 RETURNS TABLE (ordinal int, verdict text, granted bigint, held_usd numeric, limit_id bigint, reason text,
     room numeric, resets_at timestamptz)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
@@ -148,16 +149,16 @@ DECLARE
     h metering_hold;
     holds metering_hold[] := '{}';
 BEGIN
-    PERFORM 1 FROM metering_limitwindow lw
-    WHERE lw.id IN (SELECT jsonb_array_elements_text(b->'windows')::bigint FROM jsonb_array_elements(batch) b)
-    ORDER BY lw.id FOR UPDATE;  -- see Note [Lock order]
-    SELECT array_agg(lw.id ORDER BY lw.id), array_agg(l.id ORDER BY lw.id), array_agg(l.unit ORDER BY lw.id),
-        array_agg(l.mode = 'hard' AND l.enabled ORDER BY lw.id),
-        array_agg(l.amount - lw.spent - lw.held - lw.exposed ORDER BY lw.id),
-        array_agg(lw.ends_at ORDER BY lw.id), array_agg(0::numeric ORDER BY lw.id)
+    SELECT array_agg(q.id), array_agg(q.limit_id), array_agg(q.unit), array_agg(q.binding), array_agg(q.room),
+        array_agg(q.ends_at), array_agg(0::numeric)
     INTO ids, limits, units, binding, rooms, ends, added
-    FROM metering_limitwindow lw JOIN metering_limit l ON l.id = lw.limit_id
-    WHERE lw.id IN (SELECT jsonb_array_elements_text(b->'windows')::bigint FROM jsonb_array_elements(batch) b);
+    FROM (
+        SELECT lw.id, l.id AS limit_id, l.unit, l.mode = 'hard' AND l.enabled AS binding,
+            l.amount - lw.spent - lw.held - lw.exposed AS room, lw.ends_at
+        FROM metering_limitwindow lw JOIN metering_limit l ON l.id = lw.limit_id
+        WHERE lw.id = ANY (windows)
+        ORDER BY lw.id FOR UPDATE OF lw  -- see Note [Lock order]
+    ) q;
 
     ordinal := -1;
     FOR item IN SELECT * FROM jsonb_array_elements(batch) LOOP
@@ -266,10 +267,10 @@ BEGIN
         JOIN metering_limitwindow w ON w.limit_id = l.id
             AND w.starts_at <= e.started_at AND e.started_at < w.ends_at)
     ORDER BY lw.id FOR UPDATE;  -- see Note [Lock order]
-    PERFORM 1 FROM metering_hold h JOIN jsonb_populate_recordset(NULL::metering_costentry, batch) e
+    PERFORM 1 FROM metering_hold h JOIN unnest(entries) e
         ON h.request_id = e.request_id AND h.attempt = e.attempt
     ORDER BY h.id FOR UPDATE OF h;  -- see Note [One verdict for one call]
-    PERFORM 1 FROM metering_costentry t JOIN jsonb_populate_recordset(NULL::metering_costentry, batch) e
+    PERFORM 1 FROM metering_costentry t JOIN unnest(entries) e
         ON t.request_id = e.request_id AND t.attempt = e.attempt AND t.kind <> 'correction'
     ORDER BY t.id FOR NO KEY UPDATE OF t;
 
@@ -398,6 +399,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(NOTIFY, NOTIFY_REVERSE),
         migrations.RunSQL(STORAGE, STORAGE_REVERSE),
         migrations.RunSQL(OPEN_WINDOW, "DROP FUNCTION metering_open_window(bigint, timestamptz, timestamptz)"),
-        migrations.RunSQL(ADMIT, "DROP FUNCTION metering_admit(jsonb)"),
+        migrations.RunSQL(ADMIT, "DROP FUNCTION metering_admit(jsonb, bigint[])"),
         migrations.RunSQL(SETTLE, "DROP FUNCTION metering_settle(jsonb)"),
     ]

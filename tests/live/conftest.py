@@ -1,5 +1,6 @@
 """The processes that the live tests share: one sandbox, one template database, a house for each module."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ api_key = "gemini-of-the-gateway"
 name = "local"
 kind = "openai_compatible"
 base_url = "SANDBOX/v1"
+api_key = "local-of-the-gateway"
 
 [[models]]
 provider = "openai"
@@ -85,6 +87,11 @@ models = ["*"]
 """
 
 NewHouse = Callable[..., House]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_clients() -> None:
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,16 @@ def house(db: Any) -> House:
     return build()
 
 
+@pytest.fixture(scope="session")
+def _copy(django_db_setup: Any, django_db_blocker: Any) -> Iterator[str]:
+    with django_db_blocker.unblock(), own_database.copied("metering") as name:
+        yield name
+
+
 @pytest.fixture
-def own(django_db_setup: Any, django_db_blocker: Any) -> Iterator[str]:
-    """The connection string of a database of this test's own, where commits are real."""
-    with django_db_blocker.unblock(), own_database.copied() as conninfo:
+def own(_copy: str, django_db_blocker: Any) -> Iterator[str]:
+    """The connection string of a database where commits are real; nobody else uses it during this test."""
+    with django_db_blocker.unblock(), own_database.used(_copy) as conninfo:
         yield conninfo
 
 

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import uuid
 from decimal import Decimal
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -214,12 +215,17 @@ def correction(
     )
 
 
+def windows_of(items: Iterable[dict[str, Any]]) -> list[int]:
+    """Each window of a batch once, as metering_admit locks them."""
+    return sorted({window for item in items for window in item["windows"]})
+
+
 def admit(*items: dict[str, Any]) -> list[Verdict]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s)"
+            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s, %s)"
             " ORDER BY ordinal",
-            [json.dumps(items)],
+            [json.dumps(items), windows_of(items)],
         )
         return [Verdict(*row) for row in cursor.fetchall()]
 

@@ -284,5 +284,5 @@ def test_nul_in_a_tag_is_refused_by_the_database(house: House) -> None:
 
 def test_an_empty_batch_is_no_work(house: House) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM metering_admit('[]')")
+        cursor.execute("SELECT * FROM metering_admit('[]', '{}')")
         assert cursor.fetchall() == []

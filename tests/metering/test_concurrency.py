@@ -36,8 +36,8 @@ def _books_balance(own_house: House) -> Iterator[None]:
 
 
 def admit(connection: Connection, *items: dict[str, Any]) -> list[str]:
-    query = "SELECT verdict FROM metering_admit(%s) ORDER BY ordinal"
-    return [verdict for (verdict,) in connection.execute(query, [json.dumps(items)])]
+    query = "SELECT verdict FROM metering_admit(%s, %s) ORDER BY ordinal"
+    return [verdict for (verdict,) in connection.execute(query, [json.dumps(items), h.windows_of(items)])]
 
 
 def settle(connection: Connection, *entries: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +19,7 @@ REQUEST = "01a1fd22-2ec4-7025-9baa-82c38324f8b3"
 
 @dataclass
 class Month:
-    """search: a haiku call $0.000033, a flash call $0.0002839, one of unknown cost; ads: a haiku call $0.0015."""
+    """search: haiku $0.000033, flash $0.0002839, one of unknown cost; ads: haiku $0.0015."""
 
     search: ApiKey
     ads: ApiKey
@@ -31,7 +30,7 @@ class Month:
 
 
 @pytest.fixture
-def month(db: None) -> Iterator[Month]:
+def month(db: None) -> Month:
     lead = factories.make_user("lea", role="Team lead")
     boss = factories.make_user("fin", role="Finance")
     search = factories.make_key("ci", team=factories.make_team("search", leads=(lead,), cost_center="CC-1"))
@@ -73,7 +72,7 @@ def month(db: None) -> Iterator[Month]:
         started_at=AT - dt.timedelta(days=2),
         latency_ms=600,
     )
-    yield Month(search, ads, haiku, flash, boss, lead)
+    return Month(search, ads, haiku, flash, boss, lead)
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ def test_a_rate_shows_two_decimals_at_least(amount: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "shown"), [("0.9642857", "96 %"), ("0.004", "0.4 %"), ("0", "0 %"), ("1", "100 %"), (None, "–")]
+    ("share", "shown"),
+    [("0.9642857", "96 %"), ("0.004", "0.4 %"), ("0", "0 %"), ("1", "100 %"), (None, "\N{EN DASH}")],
 )
 def test_a_share_is_a_percentage(share: str | None, shown: str) -> None:
     assert money.percent(None if share is None else Decimal(share)) == shown

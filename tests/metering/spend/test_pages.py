@@ -218,7 +218,10 @@ def test_a_filter_that_cannot_be_is_answered_in_words(finance: Client) -> None:
 def test_an_entry_shows_its_arithmetic(finance: Client) -> None:
     seen = text_of(page(finance, f"/spend/entries/?{NOVEMBER}&q={REQUEST}"))
     assert "$0.0002839" in seen
-    assert "13 input (uncached) × $0.30 + 4 output (visible) × $2.50 + 108 output (reasoning) × $2.50" in seen
+    assert (
+        "13 input (uncached) x $0.30 + 4 output (visible) x $2.50 + 108 output (reasoning) x $2.50"
+        in seen.replace("\N{MULTIPLICATION SIGN}", "x")
+    )
 
 
 def test_a_request_shows_all_attempts_with_price_and_lines(finance: Client, month: Month) -> None:

@@ -1,0 +1,97 @@
+"""The finance pages as people meet them: in a browser, on a phone, in the dark, with the keyboard."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import Site, Visit
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Visit]
+
+
+def pages(site: Site) -> list[str]:
+    return [
+        f"{site.url}/spend/?by=model",
+        f"{site.url}/spend/?from=2020-01-01&to=2020-01-02",
+        f"{site.url}/spend/entries/",
+        f"{site.url}/spend/entries/{site.request_id}/",
+        f"{site.url}/spend/entries/?from=nonsense",
+        f"{site.url}/no-such-page/",
+    ]
+
+
+def test_the_chart_is_drawn_from_our_own_server_alone(visit: Open, site: Site) -> None:
+    seen = visit()
+    seen.open(f"{site.url}/spend/?by=model")
+    bars = seen.page.query_selector_all("#chart .barlayer .point path")
+    assert len(bars) == 2
+    assert all(bar.bounding_box()["height"] > 1 for bar in bars)
+    assert seen.page.text_content("#chart .legend").count("gemini/gemini-2.5-flash") == 1
+    assert "$0.000951" in seen.page.text_content(".figure .big")
+    seen.page.hover("#chart .barlayer .point path")
+    seen.page.wait_for_selector("#chart .hoverlayer text")
+    assert "$0.000" in seen.page.text_content("#chart .hoverlayer")
+    assert seen.troubles == []
+
+
+def test_dearer_although_the_token_price_is_lower(visit: Open, site: Site) -> None:
+    seen = visit()
+    seen.open(f"{site.url}/spend/")
+    assert "8.60x" in seen.page.text_content(".findings")
+
+
+def test_no_page_is_wider_than_a_phone(visit: Open, site: Site) -> None:
+    seen = visit(width=390, height=844)
+    widths = {}
+    for url in pages(site):
+        seen.open(url)
+        widths[url] = seen.page.evaluate("document.documentElement.scrollWidth")
+    assert widths == dict.fromkeys(pages(site), 390)
+
+
+def test_no_page_has_a_console_error(visit: Open, site: Site) -> None:
+    seen = visit(scheme="dark")
+    for url in [*pages(site)[:4], f"{site.url}/admin/", f"{site.url}/admin/metering/costentry/"]:
+        seen.open(url)
+    assert seen.troubles == []
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_the_page_and_its_chart_follow_the_theme(visit: Open, site: Site, scheme: str, dark: bool) -> None:
+    seen = visit(scheme=scheme)
+    seen.open(f"{site.url}/spend/")
+    paper = brightness(seen, "getComputedStyle(document.body).backgroundColor")
+    ink = brightness(seen, "getComputedStyle(document.querySelector('#chart .ytick text')).fill")
+    assert (paper < 60, ink > 120) == (dark, dark)
+    seen.page.emulate_media(color_scheme="light" if dark else "dark")
+    seen.page.wait_for_timeout(300)
+    flipped = brightness(seen, "getComputedStyle(document.querySelector('#chart .ytick text')).fill")
+    assert (flipped > 120) == (not dark)
+
+
+def test_the_keyboard_reaches_the_content_first(visit: Open, site: Site) -> None:
+    seen = visit()
+    seen.open(f"{site.url}/spend/")
+    seen.page.keyboard.press("Tab")
+    assert seen.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    seen.page.keyboard.press("Enter")
+    assert seen.page.evaluate("document.activeElement.id") == "content"
+
+
+def test_a_filter_is_chosen_and_kept_in_the_address(visit: Open, site: Site) -> None:
+    seen = visit()
+    seen.open(f"{site.url}/spend/")
+    seen.page.select_option("[name=team]", "ads")
+    seen.page.select_option("[name=by]", "model")
+    seen.page.click(".filters button")
+    seen.page.wait_for_selector("#chart[data-drawn]")
+    assert "team=ads" in seen.page.url
+    assert "by=model" in seen.page.url
+    assert seen.page.text_content("tfoot .n") == "$0.0003169"
+
+
+def brightness(seen: Visit, colour: str) -> int:
+    """0 (black) to 255 (white) of a CSS colour that ``colour`` evaluates to."""
+    numbers = seen.page.evaluate(f"({colour}).match(/\\d+/g).slice(0, 3).map(Number)")
+    return sum(int(number) for number in numbers) // 3
