@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -58,6 +59,16 @@ def read() -> Environment:
         log_format=env("LOG_FORMAT", default="text"),
         max_body_bytes=env.int("MAX_BODY_BYTES", default=25 * 1024 * 1024),
     )
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a PostgreSQL URL; ``?host=/a/directory`` (a Unix socket) becomes HOST."""
+    config: dict[str, Any] = environ.Env.db_url_config(url or "postgresql://unset@127.0.0.1:1/unset")
+    config |= {"CONN_MAX_AGE": 0, "ENGINE": "django.db.backends.postgresql"}
+    options = config.get("OPTIONS", {})
+    if not config.get("HOST") and "host" in options:
+        config["HOST"] = options.pop("host")
+    return config
 
 
 def _kept_secret(path: Path) -> str:

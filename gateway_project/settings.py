@@ -74,10 +74,7 @@ TEMPLATES = [
 
 # manage.py and the tests start the embedded server and set DATABASE_URL before settings are read; commands
 # that need no database (sandbox, help) leave it unset.
-DATABASES = {
-    "default": environ.Env.db_url_config(ENV.database_url or "postgresql://unset@127.0.0.1:1/unset")
-    | {"CONN_MAX_AGE": 0, "ENGINE": "django.db.backends.postgresql"}
-}
+DATABASES = {"default": environment.database(ENV.database_url)}
 CACHES = {"default": environ.Env.cache_url_config(ENV.cache_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from catalog.snapshot import PriceRow
 from metering import costing, windows
@@ -28,6 +31,8 @@ def entry_for(*, admission: Admission, result: Result, prices: Sequence[PriceRow
     entry.held = admission.held_usd
     entry.overrun = _overruns(cost.usd, admission.held_usd)
     entry.raw_usage, entry.flags = result.raw_usage, result.flags
+    if not _can_be_kept(result.raw_usage):
+        entry.raw_usage, entry.flags = None, (*result.flags, "raw_usage_dropped")
     for name in ("variant", "outcome", "status", "first_byte_ms", "latency_ms"):
         setattr(entry, name, getattr(result, name))
     entry.error_class = result.error_class
@@ -84,6 +89,15 @@ def _cost(admission: Admission, result: Result, prices: Sequence[PriceRow]) -> c
     if result.usage is None:
         return costing.Cost(usd=None, price_id=None, reason="no_usage")
     return costing.cost_of(result.usage, prices, at=admission.call.started_at, variant=result.variant)
+
+
+def _can_be_kept(raw_usage: Any) -> bool:
+    """Whether PostgreSQL takes what the vendor reported, and it is not a payload in disguise."""
+    try:
+        text = msgspec.json.encode(raw_usage)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return len(text) <= RAW_USAGE_LIMIT and b"\\u0000" not in text
 
 
 def _overruns(cost: Decimal | None, held: Decimal | None) -> bool:

@@ -30,6 +30,7 @@ Item = TypeVar("Item")
 Written = TypeVar("Written")
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
+REFUSED = (psycopg.Error, ValueError, TypeError, OverflowError)  # by PostgreSQL, or no JSON can be made of it
 SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # PostgreSQL may be away for 30 s
 ADMIT = "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s::jsonb, %s::bigint[])"
 SETTLE = "SELECT state FROM metering_settle(%s::jsonb)"
@@ -85,10 +86,10 @@ class Books:
         """Set the upper bound of ``call`` aside on every limit in scope, durably, before it goes out."""
         request = HoldRequest(call, bounds, limits, expires_at)
         try:
-            verdict = await self._admissions.submit(request)
+            verdict = await self._admissions.written(request)
             if verdict.verdict == "stale":  # a limit was changed under us
                 self._windows.clear()
-                verdict = await self._admissions.submit(request)
+                verdict = await self._admissions.written(request)
         except UNAVAILABLE as error:
             raise LedgerUnavailable(str(error)) from error
         return self._judge(request, verdict)
@@ -142,7 +143,7 @@ class Books:
         except UNAVAILABLE:
             await self._admitting.drop()
             raise
-        except psycopg.Error as error:
+        except REFUSED as error:
             return await _one_by_one(self._write_holds, batch, error)
 
     async def _hold_item(
@@ -189,7 +190,7 @@ class Books:
                     raise LedgerUnavailable(str(error)) from error
                 log.warning("settlement_retried", entries=len(batch), error=type(error).__name__)
                 await asyncio.sleep(pause)
-            except psycopg.Error as error:
+            except REFUSED as error:
                 return await _one_by_one(self._write_entries, batch, error)
         raise AssertionError("unreachable")
 
@@ -211,18 +212,19 @@ def _json(items: Sequence[Any]) -> str:
 async def _one_by_one(
     write: Callable[[list[Item]], Awaitable[Sequence[Written | Exception]]],
     batch: list[Item],
-    error: psycopg.Error,
+    error: Exception,
 ) -> list[Written | Exception]:
     """One poisoned item must not take its neighbours with it: write each alone.
 
     The hold of a settlement that PostgreSQL refuses stays, and the sweeper books it as lost.
     """
     if len(batch) == 1:
+        refusal = error if isinstance(error, psycopg.Error) else None
         log.error(
             "ledger_refused",
             error=type(error).__name__,
-            sqlstate=error.sqlstate,
-            detail=error.diag.message_primary,
+            sqlstate=refusal and refusal.sqlstate,
+            detail=refusal and refusal.diag.message_primary,
         )
         return [error]
     return [(await write([item]))[0] for item in batch]

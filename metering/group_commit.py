@@ -58,6 +58,19 @@ class GroupCommit(Generic[Item, Result]):
         self._wake.set()
         return future
 
+    async def written(self, item: Item) -> Result:
+        """Queue ``item`` and wait until it is durable. Who leaves meanwhile abandons it, even at the last moment.
+
+        A caller can be cancelled after its result is there and before it sees it: then nobody but us knows.
+        """
+        future = self.submit(item)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None and self._abandoned:
+                self._abandoned(item, future.result())
+            raise
+
     @property
     def waiting(self) -> int:
         """Items not yet handed to a batch."""

@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from metering import bookkeeping
 from metering.books import Books
 from metering.entries import Call
+from metering.errors import LedgerUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +113,7 @@ class Sweeper:
             try:
                 await self.sign()
                 await self.sweep()
-            except (psycopg.Error, PoolTimeout, OSError) as error:
+            except (psycopg.Error, PoolTimeout, OSError, LedgerUnavailable) as error:
                 log.warning("sweep_postponed", error=type(error).__name__)
 
 

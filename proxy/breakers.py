@@ -69,14 +69,17 @@ class Breaker:
             return
         if permit.generation != self.generation or failed is None or self.state is not State.CLOSED:
             return
+        self._forget_before(now - self.window)
         self.results.append((now, failed))
         self.consecutive = self.consecutive + 1 if failed else 0
-        if failed and (self.consecutive >= self.failures_to_open or self._rate_is_too_high(now)):
+        if failed and (self.consecutive >= self.failures_to_open or self._rate_is_too_high()):
             self._open(now)
 
-    def _rate_is_too_high(self, now: float) -> bool:
-        while self.results and self.results[0][0] <= now - self.window:
+    def _forget_before(self, moment: float) -> None:
+        while self.results and self.results[0][0] <= moment:
             self.results.popleft()
+
+    def _rate_is_too_high(self) -> bool:
         calls = len(self.results)
         return calls >= self.min_calls and sum(f for _, f in self.results) / calls >= self.failure_rate
 

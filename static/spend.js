@@ -13,12 +13,14 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line") };
+    const days = figure.layout.xaxis.tickvals;
+    const every = narrow.matches ? Math.ceil(days.length / 5) : 1;
     return {
       ...figure.layout,
       height: narrow.matches ? 320 : 360,
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
       hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
-      xaxis: { ...figure.layout.xaxis, ...axis, nticks: narrow.matches ? 5 : 12 },
+      xaxis: { ...figure.layout.xaxis, ...axis, tickvals: days.filter((_, at) => at % every === 0) },
       yaxis: { ...figure.layout.yaxis, ...axis },
     };
   };

@@ -27,10 +27,11 @@ _numbers = itertools.count(1)
 
 
 def make_user(name: str = "ada", *, role: str | None = None, **fields: Any) -> User:
-    """A person; ``role`` is the name of a group made by the migrations. Staff unless said otherwise."""
-    user = User.objects.create_user(
-        username=name, password="a long enough one", **({"is_staff": True} | fields)
-    )
+    """A person without a password (hashing one takes long); staff, unless said otherwise.
+
+    ``role`` is the name of a group that the migrations made.
+    """
+    user = User.objects.create_user(username=name, **({"is_staff": True} | fields))
     if role is not None:
         user.groups.add(Group.objects.get(name=role))
     return user

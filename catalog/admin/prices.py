@@ -172,14 +172,16 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     resource_classes = [PriceResource]
     list_display = [
         "model",
-        "variant",
-        "above_input_tokens",
-        "effective_from",
-        "effective_to",
         *(RATE_COLUMNS[name] for name in SHOWN_RATES),
         "state",
-        "source",
         "new_price",
+        "effective_from",
+        "effective_to",
+        "variant",
+        "above_input_tokens",
+        "daily_from",
+        "daily_to",
+        "source",
     ]
     list_filter = [PeriodFilter, "variant", "model__provider"]
     list_select_related = ["model__provider"]

@@ -7,7 +7,7 @@ and metering_settle leaves alone what is booked already: the next run finishes o
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -33,7 +33,9 @@ BATCH = 500
 PROVIDERS = {
     "gpu-cluster": ("openai_compatible", "http://gpu-cluster.invalid/v1")
 }  # .invalid: never resolves
-MARK = re.compile(r"seed=(-?\d+) days=(\d+) calls=(\d+) until=(\S+)")
+MARK = re.compile(
+    r"v1 seed=(-?\d+) days=(\d+) calls=(\d+) until=(\S+) zone=(\S+)"
+)  # v1: as traffic draws now
 
 
 class CannotBook(Exception):
@@ -60,15 +62,10 @@ class Earlier:
     def plan_like(self, plan: Plan, *, any_until: bool) -> Plan | None:
         """The plan booked with the same seed and size (and, unless ``any_until``, the same end)."""
         for mark in sorted(self.plans):
-            booked = _plan_from(mark, plan.zone)
-            if mark_of(booked) == mark_of(plan):
-                return booked
-            same = (booked.seed, booked.days, booked.calls_per_day) == (
-                plan.seed,
-                plan.days,
-                plan.calls_per_day,
-            )
-            if same and any_until:
+            booked = _plan_from(mark)
+            if booked and mark_of(replace(booked, until=plan.until) if any_until else booked) == mark_of(
+                plan
+            ):
                 return booked
         return None
 
@@ -76,7 +73,9 @@ class Earlier:
 def mark_of(plan: Plan) -> str:
     """What the plan's entries are tagged with."""
     until = plan.until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
-    return f"seed={plan.seed} days={plan.days} calls={plan.calls_per_day} until={until}"
+    return (
+        f"v1 seed={plan.seed} days={plan.days} calls={plan.calls_per_day} until={until} zone={plan.zone.key}"
+    )
 
 
 def earlier() -> Earlier:
@@ -84,7 +83,7 @@ def earlier() -> Earlier:
         cursor.execute(
             "SELECT tags->>%s, count(*) FROM metering_costentry WHERE tags ? %s GROUP BY 1", [TAG, TAG]
         )
-        plans = {mark: count for mark, count in cursor.fetchall() if MARK.fullmatch(mark or "")}
+        plans: dict[str, int] = dict(cursor.fetchall())
     return Earlier(plans=plans, real_entries=CostEntry.objects.exclude(tags__has_key=TAG).exists())
 
 
@@ -253,9 +252,11 @@ def _price_row(price: Price) -> PriceRow:
     )
 
 
-def _plan_from(mark: str, zone: ZoneInfo) -> Plan:
+def _plan_from(mark: str) -> Plan | None:
+    """The plan behind a tag; None when another version drew it."""
     found = MARK.fullmatch(mark)
-    assert found is not None
-    seed, days, calls, until = found.groups()
+    if found is None:
+        return None
+    seed, days, calls, until, zone = found.groups()
     end = dt.datetime.strptime(until, "%Y-%m-%dT%H:%MZ").replace(tzinfo=dt.UTC)
-    return Plan(seed=int(seed), days=int(days), calls_per_day=int(calls), until=end, zone=zone)
+    return Plan(seed=int(seed), days=int(days), calls_per_day=int(calls), until=end, zone=ZoneInfo(zone))

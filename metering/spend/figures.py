@@ -17,6 +17,9 @@ from metering.spend.queries import OTHER, Report, SeriesPoint
 # Okabe and Ito's palette (safe for colour-blind readers, legible on light and dark), then grey for the rest.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7570b3", "#8c564b")
 OTHER_COLOUR = "#8a8f98"
+MOST_DAYS_NAMED = 12
+# Said, not left to plotly.js, which takes the least distance between bars: a lone day would be a hairline.
+BAR_WIDTH_MS = 18 * 3600 * 1000
 
 
 def spend_by_day(report: Report) -> dict[str, Any]:
@@ -27,26 +30,15 @@ def spend_by_day(report: Report) -> dict[str, Any]:
     rest = _of_series(report.bars, -1)
     if rest:
         figure.add_trace(_bars(OTHER, OTHER_COLOUR, rest))
-    half_a_day = dt.timedelta(hours=12)
-    midnight = dt.time()
     figure.update_layout(
         barmode="stack",
-        bargap=0.25,
         margin={"l": 60, "r": 12, "t": 8, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         showlegend=True,
         legend={"orientation": "h", "y": -0.18, "x": 0, "traceorder": "normal"},
-        xaxis={
-            "type": "date",
-            "range": [
-                (dt.datetime.combine(report.filters.start, midnight) - half_a_day).isoformat(),
-                (dt.datetime.combine(report.filters.end, midnight) + half_a_day).isoformat(),
-            ],
-            "tickformat": "%-d %b",
-            "hoverformat": "%Y-%m-%d",
-        },
+        xaxis=_days_axis(report.filters.start, report.filters.end),
         yaxis={"type": "linear", "tickprefix": "$", "rangemode": "tozero", "exponentformat": "none"},
     )
     drawn: dict[str, Any] = figure.to_plotly_json()
@@ -89,6 +81,24 @@ def day_table(report: Report) -> DayTable:
     return DayTable(names=names, rows=tuple(rows))
 
 
+def _days_axis(start: dt.date, end: dt.date) -> dict[str, Any]:
+    """Whole days only; a few days get room beside them instead of bars as wide as the page."""
+    days = (end - start).days + 1
+    room = dt.timedelta(hours=12 if days > 3 else 60)
+    step = -(-days // MOST_DAYS_NAMED)
+    return {
+        "type": "date",
+        "range": [
+            (dt.datetime.combine(start, dt.time()) - room).isoformat(),
+            (dt.datetime.combine(end, dt.time()) + room).isoformat(),
+        ],
+        "tickvals": [(start + dt.timedelta(days=number)).isoformat() for number in range(0, days, step)],
+        "tickformat": "%-d %b",
+        "hoverformat": "%Y-%m-%d",
+        "showgrid": False,
+    }
+
+
 def _of_series(points: Sequence[SeriesPoint], series: int) -> list[SeriesPoint]:
     return [point for point in points if point.series == series]
 
@@ -99,6 +109,7 @@ def _bars(name: str, colour: str, points: Sequence[SeriesPoint]) -> go.Bar:
         x=[point.day.isoformat() for point in points],
         y=[money.exact(point.cost) for point in points],
         customdata=[_said(point) for point in points],
+        width=BAR_WIDTH_MS,
         marker={"color": colour},
         hovertemplate="%{fullData.name}<br>%{x}<br>%{customdata}<extra></extra>",
     )

@@ -59,10 +59,10 @@ def chromium() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Site]:
     chromium()
-    with django_db_blocker.unblock(), own_database.copied():
+    with django_db_blocker.unblock(), own_database.copied("browser") as name, own_database.used(name):
         request_id = _month_of_spend()
         server = LiveServerThread("127.0.0.1", lambda application: application, connections_override={})
         server.daemon = True

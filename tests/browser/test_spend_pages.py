@@ -6,7 +6,8 @@ import pytest
 
 from tests.browser.conftest import Site, Visit
 
-pytestmark = pytest.mark.browser
+# django_db: without it the migrated database, which the site copies, is not made.
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 Open = Callable[..., Visit]
 
 
@@ -26,10 +27,11 @@ def test_the_chart_is_drawn_from_our_own_server_alone(visit: Open, site: Site) -
     seen.open(f"{site.url}/spend/?by=model")
     bars = seen.page.query_selector_all("#chart .barlayer .point path")
     assert len(bars) == 2
-    assert all(bar.bounding_box()["height"] > 1 for bar in bars)
+    boxes = [bar.bounding_box() for bar in bars]
+    assert all(box["height"] > 1 and box["width"] > 20 for box in boxes)
     assert seen.page.text_content("#chart .legend").count("gemini/gemini-2.5-flash") == 1
-    assert "$0.000951" in seen.page.text_content(".figure .big")
-    seen.page.hover("#chart .barlayer .point path")
+    assert "$0.0009507" in seen.page.text_content(".figure .big")
+    seen.page.mouse.move(boxes[0]["x"] + boxes[0]["width"] / 2, boxes[0]["y"] + boxes[0]["height"] / 2)
     seen.page.wait_for_selector("#chart .hoverlayer text")
     assert "$0.000" in seen.page.text_content("#chart .hoverlayer")
     assert seen.troubles == []

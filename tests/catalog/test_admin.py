@@ -40,7 +40,7 @@ PROVIDER = {
 
 @pytest.fixture
 def root(db: None, client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("root", password="a long enough one"))
+    client.force_login(factories.make_user("root", is_superuser=True))
     return client
 
 

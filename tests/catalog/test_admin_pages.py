@@ -41,7 +41,7 @@ ROLES: dict[str, tuple[set[type[Model]], set[type[Model]]]] = {
 
 def person(role: str) -> User:
     if role == "superuser":
-        return User.objects.create_superuser("root", password="a long enough one")
+        return factories.make_user("root", is_superuser=True)
     return factories.make_user("ada", role=None if role == "no role" else role)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from tests.live.house import Databases, House, Program, Vendors, environment, free_port, run_manage, until
 
@@ -106,8 +107,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings_of_houses(folder: Path) -> dict[str, str]:
-    """What every process of the houses is told."""
-    return {"TALLYGATE_VAR": str(folder / "var"), "SECRET_KEY": "live-tests-only-not-a-secret-0123456789"}
+    """What every process of the houses is told; the test process can read what they encrypt."""
+    return {"TALLYGATE_VAR": str(folder / "var"), "SECRET_KEY": settings.SECRET_KEY}
 
 
 @pytest.fixture(scope="session")

@@ -229,8 +229,8 @@ class House:
 
     # What an operator does.
 
-    def manage(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        return run_manage(*arguments, env=self._env, stdin=stdin)
+    def manage(self, *arguments: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+        return run_manage(*arguments, env=self._env | env, stdin=stdin)
 
     def apply(self, toml: str) -> str:
         """``manage.py apply`` of a text; returns what it says that it changed."""
@@ -259,6 +259,22 @@ class House:
         done = self.manage("verify_ledger")
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.rstrip().endswith(" 0 differences")
+
+    @contextlib.contextmanager
+    def person(self, name: str = "finance-person") -> Iterator[httpx2.Client]:
+        """Somebody who may see everything, logged in at the people's door."""
+        password = "a long enough one"
+        done = self.manage(
+            *("createsuperuser", "--noinput", "--username", name, "--email", f"{name}@example.org"),
+            DJANGO_SUPERUSER_PASSWORD=password,
+        )
+        assert done.returncode == 0, done.stderr
+        with httpx2.Client(base_url=self.url, timeout=30.0, follow_redirects=True) as browser:
+            browser.get("/login/").raise_for_status()
+            form = {"username": name, "password": password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+            answer = browser.post("/login/", data=form, headers={"referer": f"{self.url}/login/"})
+            assert answer.url.path == "/spend/", answer.text
+            yield browser
 
     # What a caller does.
 

@@ -194,7 +194,7 @@ def test_the_answer_is_cut_to_what_the_budget_affords(house: House) -> None:
     """A caller who named no ceiling is given what is left, if that is useful."""
     house.apply('[[teams]]\nname = "thrifty"\nmodels = ["*"]\n[[teams.limits]]\namount = "100.0"\n')
     key = house.new_key(team="thrifty")
-    house.vendors.behave({"output_tokens": 5000})
+    house.vendors.behave({"text": "word " * 4000})
     answer = house.chat("dime", key=key)
     assert answer.json()["usage"]["completion_tokens"] == 1000
     assert Decimal(answer.headers["x-tallygate-cost-usd"]) == Decimal(100)

@@ -223,7 +223,7 @@ def windows_of(items: Iterable[dict[str, Any]]) -> list[int]:
 def admit(*items: dict[str, Any]) -> list[Verdict]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s, %s)"
+            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s, %s::bigint[])"
             " ORDER BY ordinal",
             [json.dumps(items), windows_of(items)],
         )

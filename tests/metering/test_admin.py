@@ -5,7 +5,6 @@ import io
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
@@ -19,7 +18,7 @@ LIST = "/admin/metering/costentry/"
 
 @pytest.fixture
 def root(db: None, client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("root", password="a long enough one"))
+    client.force_login(factories.make_user("root", is_superuser=True))
     return client
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from metering import verification
 from metering.models import Hold, Limit
@@ -283,6 +283,4 @@ def test_nul_in_a_tag_is_refused_by_the_database(house: House) -> None:
 
 
 def test_an_empty_batch_is_no_work(house: House) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM metering_admit('[]', '{}')")
-        assert cursor.fetchall() == []
+    assert h.admit() == []

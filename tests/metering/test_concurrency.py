@@ -36,7 +36,7 @@ def _books_balance(own_house: House) -> Iterator[None]:
 
 
 def admit(connection: Connection, *items: dict[str, Any]) -> list[str]:
-    query = "SELECT verdict FROM metering_admit(%s, %s) ORDER BY ordinal"
+    query = "SELECT verdict FROM metering_admit(%s, %s::bigint[]) ORDER BY ordinal"
     return [verdict for (verdict,) in connection.execute(query, [json.dumps(items), h.windows_of(items)])]
 
 

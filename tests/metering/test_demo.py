@@ -1,4 +1,4 @@
-"""``manage.py demo``: reproducible by seed, booked by the rules, and never mixed with real entries unasked."""
+"""``manage.py demo``: reproducible by seed, booked by the rules, never mixed with real entries unasked."""
 
 import datetime as dt
 import io
@@ -23,15 +23,17 @@ LAST_DAY = "2026-10-31"  # a Saturday; every price that the demo uses was in for
 SMALL: dict[str, Any] = {"days": 6, "calls_per_day": 60, "until": LAST_DAY}
 # The cost again, worked out by PostgreSQL from the price row that the entry names.
 COSTS_FROM_PRICES = """
-SELECT count(*), count(*) FILTER (WHERE e.cost <> (e.input * p.input + e.cache_read * coalesce(p.cache_read, p.input)
-    + e.cache_write_5m * coalesce(p.cache_write_5m, p.input) + e.output * coalesce(p.output, 0)
-    + e.reasoning * coalesce(p.reasoning, p.output, 0)) / 1000000 + e.requests * coalesce(p.per_request, 0)),
+SELECT count(*), count(*) FILTER (WHERE e.cost <> e.requests * coalesce(p.per_request, 0) + (
+        e.input * p.input + e.cache_read * coalesce(p.cache_read, p.input)
+        + e.cache_write_5m * coalesce(p.cache_write_5m, p.input)
+        + e.output * coalesce(p.output, 0) + e.reasoning * coalesce(p.reasoning, p.output, 0)) / 1000000),
     count(*) FILTER (WHERE e.started_at < p.effective_from OR e.started_at >= p.effective_to)
 FROM metering_costentry e JOIN catalog_price p ON p.id = e.price_id WHERE e.cost IS NOT NULL
 """
 FINGERPRINT = """
-SELECT md5(string_agg(concat_ws(' ', request_id, attempt, kind, started_at AT TIME ZONE 'UTC', cost, input, cache_read,
-    output, reasoning, outcome, held), ',' ORDER BY request_id, attempt, kind)), sum(cost) FROM metering_costentry
+SELECT md5(string_agg(concat_ws(' ', request_id, attempt, kind, started_at AT TIME ZONE 'UTC', cost, input,
+    cache_read, output, reasoning, outcome, held), ',' ORDER BY request_id, attempt, kind)), sum(cost)
+FROM metering_costentry
 """
 
 
@@ -148,7 +150,7 @@ class TestCommand:
     def test_budgets_show(self) -> None:
         demo()
         spent = {window.limit_id: window for window in LimitWindow.objects.select_related("limit")}
-        used = {limit.mode: [] for limit in Limit.objects.all()}  # type: dict[str, list[Decimal]]
+        used: dict[str, list[Decimal]] = {"hard": [], "soft": []}
         for limit in Limit.objects.filter(unit="usd"):
             used[limit.mode].append(spent[limit.pk].spent / limit.amount)
         assert max(used["hard"]) < 1 < max(used["soft"])
@@ -166,9 +168,7 @@ class TestCommand:
             transaction.set_rollback(True)
         monkeypatch.setattr(booking, "BATCH", 50)
         drawn = booking_plan()
-        interrupted = booking.book(drawn, booking.prepare(at=timezone.now()))
-        next(interrupted)
-        interrupted.close()
+        next(booking.book(drawn, booking.prepare(at=timezone.now())))
         assert CostEntry.objects.count() == 50
         demo()
         assert asked(FINGERPRINT) == whole

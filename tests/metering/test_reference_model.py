@@ -23,7 +23,7 @@ from tests.metering import reference
 from tests.metering.reference import USD
 
 SETTINGS = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 MOMENTS = [  # two in one minute; another day of the week; another week; another month
     h.AT,

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from metering import verification
 from metering.models import CostEntry, DailySpend, Hold
@@ -403,6 +403,4 @@ def test_a_constant_upstream_id_makes_rows_of_its_own(house: House) -> None:
 
 
 def test_an_empty_batch_is_no_work(house: House) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM metering_settle('[]')")
-        assert cursor.fetchall() == []
+    assert h.settle() == []

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -17,7 +18,8 @@ class Command(BaseCommand):
         report = verification.verify()
         for difference in report.differences[: options["most"]]:
             self.stdout.write(
-                f"{difference.what}: {difference.where}: kept {difference.kept}, ledger {difference.ledger}"
+                f"{difference.what}: {difference.where}:"
+                f" kept {_plain(difference.kept)}, ledger {_plain(difference.ledger)}"
             )
         self.stdout.write(
             f"{report.entries} entries, {report.windows} windows, {report.open_holds} open holds:"
@@ -25,3 +27,7 @@ class Command(BaseCommand):
         )
         if report.differences:
             raise SystemExit(1)
+
+
+def _plain(number: Any) -> str:
+    return f"{number:f}" if isinstance(number, Decimal) else str(number)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Sum
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from metering.models import CostEntry, DailySpend
@@ -199,6 +200,26 @@ def test_each_entry_is_in_exactly_one_day_of_the_business_time_zone(
     html = page(finance, "/spend/?from=2026-11-08&to=2026-11-12&team=night")
     assert f"days in {zone}" in html
     assert 'title="$0.001"' in html
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_today_has_the_call_made_a_second_ago(
+    finance: Client, month: Month, settings: Settings, zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    price = month.haiku.prices.get()
+    key = factories.make_key(team=factories.make_team("now"))
+    factories.make_entry(
+        key=key, model=month.haiku, price=price, usage=Usage(output=7), started_at=timezone.now()
+    )
+    for period in ("today", "7d", "month"):
+        assert table(finance, f"/spend/export.csv?period={period}&team=now")[-1]["cost_usd"] == "0.000035"
+
+
+def test_an_id_is_found_on_any_day(finance: Client) -> None:
+    html = page(finance, f"/spend/entries/?from=2020-01-01&to=2020-01-02&q={REQUEST}")
+    assert "All days" in html
+    assert "$0.0002839" in html
 
 
 def test_no_calls_yet_shows_how_to_make_the_first(finance: Client) -> None:

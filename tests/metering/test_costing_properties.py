@@ -1,0 +1,98 @@
+"""For any price and any usage: exact, at most twelve decimals, and never above what was held for it."""
+
+import datetime as dt
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from catalog.snapshot import RATES, PriceRow
+from metering import costing
+from metering.usage import BUCKETS, Usage
+from tests.metering.prices import AT, row
+
+rates = st.decimals(min_value=0, max_value=10_000, places=6)
+counts = st.integers(0, 10**9)
+usages = st.builds(Usage, **dict.fromkeys(BUCKETS, counts))
+full_rates = st.fixed_dictionaries(dict.fromkeys(RATES, rates))
+some_rates = st.fixed_dictionaries({}, optional=dict.fromkeys(RATES, rates))
+
+
+@given(usage=usages, given_rates=full_rates)
+def test_a_cost_equals_the_fraction_and_has_at_most_twelve_decimals(
+    usage: Usage, given_rates: dict[str, Decimal]
+) -> None:
+    found = costing.cost_of(usage, [row(**given_rates)], at=AT, variant="standard").usd
+
+    tokens = sum(Fraction(getattr(usage, bucket)) * Fraction(given_rates[bucket]) for bucket in costing.TOKEN_BUCKETS)
+    assert isinstance(found, Decimal)
+    assert Fraction(found) == tokens / 10**6 + usage.requests * Fraction(given_rates["per_request"])
+    assert found == found.quantize(Decimal("1E-12"), context=costing.EXACT)
+
+
+@given(usage=usages, given_rates=some_rates)
+def test_a_cost_is_known_exactly_when_every_kind_of_use_has_a_rate(
+    usage: Usage, given_rates: dict[str, Decimal]
+) -> None:
+    found = costing.cost_of(usage, [row(**given_rates)], at=AT, variant="standard")
+
+    used = {bucket for bucket in BUCKETS if getattr(usage, bucket)}
+    listed = {"requests" if name == "per_request" else name for name in given_rates}
+    inherited = {bucket for bucket, whole in costing.PART_OF.items() if whole in given_rates}
+    assert (found.usd is not None) == (used <= listed | inherited)
+    assert found.reason == ("" if found.usd is not None else "unpriced_component")
+
+
+@st.composite
+def price_lists(draw: st.DrawFn) -> list[PriceRow]:
+    """A standard price, perhaps with thresholds, peak hours, and other tiers."""
+    found = [row(1, **draw(some_rates))]
+    for number in range(draw(st.integers(0, 4))):
+        extra: dict[str, Any] = {
+            "variant": draw(st.sampled_from(["standard", "flex", "priority"])),
+            "above": draw(st.sampled_from([0, 50, 100])),
+            "hours": draw(st.sampled_from([None, ("00:00", "23:00")])),
+        }
+        found.append(row(number + 2, **extra, **draw(some_rates)))
+    return found
+
+
+@given(
+    prices=price_lists(),
+    usage=st.builds(Usage, **dict.fromkeys(BUCKETS, st.integers(0, 60))),
+    slack=st.integers(0, 100),
+    variant=st.sampled_from(["standard", "flex", "priority"]),
+)
+def test_a_hold_is_never_less_than_the_cost_of_any_usage_within_its_bound(
+    prices: list[PriceRow], usage: Usage, slack: int, variant: str
+) -> None:
+    cost = costing.cost_of(usage, prices, at=AT, variant=variant).usd
+    assume(cost is not None and usage.requests == 0)
+
+    bound = costing.bound_for(
+        prices,
+        at=AT,
+        input_tokens=usage.total_input + slack,
+        any_variant=variant != "standard",
+        with_cache_writes=bool(usage.cache_write_5m or usage.cache_write_1h),
+        with_audio=bool(usage.audio_input or usage.audio_output),
+    )
+
+    assert bound is not None
+    assert cost is not None
+    assert bound.base_usd + bound.usd_per_output_token * usage.total_output >= cost
+
+
+@given(since=st.datetimes(timezones=st.just(dt.UTC)), days=st.integers(1, 1000), offset=st.integers(-2, 2))
+def test_at_every_moment_exactly_one_of_two_adjoining_periods_holds(
+    since: dt.datetime, days: int, offset: int
+) -> None:
+    assume(since.year < 9000)
+    change = since + dt.timedelta(days=days)
+    periods = [row(1, since=since, until=change, input="1"), row(2, since=change, input="2")]
+
+    at = change + dt.timedelta(microseconds=offset)
+
+    assert [price.id for price in periods if price.holds_at(at)] == [1 if offset < 0 else 2]
