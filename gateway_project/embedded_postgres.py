@@ -35,21 +35,47 @@ def ensure_running(directory: Path) -> str:
     lock = (directory.parent / f"{directory.name}.lock").open("a+")
     fcntl.flock(lock, fcntl.LOCK_SH)
     server = get_server(directory, cleanup_mode=None, start=False)
-    _start(server)
+    with (directory.parent / f"{directory.name}.start.lock").open("a+") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        _start(server, directory)
     atexit.register(_leave, server, lock, os.getpid())
     uri: str = server.get_uri()
     return uri
 
 
-def _start(server: Any) -> None:
+def _start(server: Any, directory: Path) -> None:
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
+            _forget_dead_server(directory)
             server.start()
             return
         except (subprocess.SubprocessError, AssertionError):
             if attempt == START_ATTEMPTS:
                 raise
             time.sleep(attempt)
+
+
+def _forget_dead_server(directory: Path) -> None:
+    """Remove the ``postmaster.pid`` of a server that was killed.
+
+    pgserver takes the server for alive when any process has the number in that file: a zombie, or after a
+    reboot another program. It is removed only when no process of PostgreSQL works in ``directory`` any more, so
+    it goes on protecting the data while a killed server's children are still ending.
+    """
+    import psutil
+
+    file = directory / "postmaster.pid"
+    if not file.exists():
+        return
+    for process in psutil.process_iter(["name", "cwd", "status"]):
+        found = process.info
+        if (
+            found["name"] == "postgres"
+            and found["status"] != psutil.STATUS_ZOMBIE
+            and found["cwd"] == str(directory)
+        ):
+            return
+    file.unlink(missing_ok=True)
 
 
 def _leave(server: Any, lock: IO[str], owner: int) -> None:

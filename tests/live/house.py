@@ -36,9 +36,7 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def until(
-    holds: Callable[[], T], *, seconds: float, what: str, every: float = 0.05
-) -> T:
+def until(holds: Callable[[], T], *, seconds: float, what: str, every: float = 0.05) -> T:
     """The first true value of ``holds``; fails when ``seconds`` pass without one."""
     end = time.monotonic() + seconds
     while True:
@@ -67,7 +65,9 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"} | more
 
 
-def run_manage(*arguments: str, env: Mapping[str, str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def run_manage(
+    *arguments: str, env: Mapping[str, str], stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -166,7 +166,9 @@ class Chunks:
     @property
     def text(self) -> str:
         return "".join(
-            choice["delta"].get("content") or "" for frame in self.frames for choice in frame.get("choices", [])
+            choice["delta"].get("content") or ""
+            for frame in self.frames
+            for choice in frame.get("choices", [])
         )
 
     @property
@@ -186,7 +188,14 @@ class House:
     """One running gateway. ``key`` is a key of the team ``search``, which has no limits."""
 
     def __init__(
-        self, *, database_url: str, vendors: Vendors, key: str, folder: Path, workers: int, env: Mapping[str, str]
+        self,
+        *,
+        database_url: str,
+        vendors: Vendors,
+        key: str,
+        folder: Path,
+        workers: int,
+        env: Mapping[str, str],
     ) -> None:
         self.database_url = database_url
         self.vendors = vendors
@@ -252,7 +261,9 @@ class House:
         """Wait until each worker lets ``key`` in."""
         for pid in self.worker_pids():
             with self.worker(pid) as worker:
-                until(lambda w=worker: w.ask("/v1/models", key=key)[0] == 200, seconds=2, what="a new key works")
+                until(
+                    lambda w=worker: w.ask("/v1/models", key=key)[0] == 200, seconds=2, what="a new key works"
+                )
 
     def verify(self) -> None:
         """``manage.py verify_ledger`` finds no difference."""
@@ -271,7 +282,11 @@ class House:
         assert done.returncode == 0, done.stderr
         with httpx2.Client(base_url=self.url, timeout=30.0, follow_redirects=True) as browser:
             browser.get("/login/").raise_for_status()
-            form = {"username": name, "password": password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+            form = {
+                "username": name,
+                "password": password,
+                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            }
             answer = browser.post("/login/", data=form, headers={"referer": f"{self.url}/login/"})
             assert answer.url.path == "/spend/", answer.text
             yield browser
@@ -283,7 +298,13 @@ class House:
         return json.dumps({"model": model, "messages": messages} | fields).encode()
 
     def chat(
-        self, model: str, text: str = QUESTION, *, key: str = "", headers: Mapping[str, str] = {}, **fields: Any
+        self,
+        model: str,
+        text: str = QUESTION,
+        *,
+        key: str = "",
+        headers: Mapping[str, str] = {},
+        **fields: Any,
     ) -> httpx2.Response:
         """A plain call."""
         return self.post(self.body(model, text, **fields), key=key, headers=headers)
@@ -294,7 +315,9 @@ class House:
     def stream(self, model: str, text: str = QUESTION, *, key: str = "", **fields: Any) -> Chunks:
         """A streamed call, read to its end."""
         body = self.body(model, text, stream=True, **fields)
-        with self.http.stream("POST", "/v1/chat/completions", content=body, headers=self.headers(key)) as answer:
+        with self.http.stream(
+            "POST", "/v1/chat/completions", content=body, headers=self.headers(key)
+        ) as answer:
             lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
         done = lines[-1:] == ["[DONE]"]
         return Chunks(
@@ -321,7 +344,9 @@ class House:
 
     def entries(self, request_id: str) -> list[Row]:
         """The ledger's rows of one request, by attempt."""
-        return self.sql("SELECT * FROM metering_costentry WHERE request_id = %s ORDER BY attempt, id", request_id)
+        return self.sql(
+            "SELECT * FROM metering_costentry WHERE request_id = %s ORDER BY attempt, id", request_id
+        )
 
     def entry(self, request_id: str) -> Row:
         """The one row of a request that took one attempt."""

@@ -23,7 +23,9 @@ MESSAGES = [{"role": "user", "content": "hello"}]
 GOOD = {"model": MODEL, "messages": MESSAGES}
 
 
-def refused(house: House, answer: httpx2.Response, status: int, code: str | None, param: str | None = None) -> None:
+def refused(
+    house: House, answer: httpx2.Response, status: int, code: str | None, param: str | None = None
+) -> None:
     """The whole promise of a refusal."""
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
@@ -119,11 +121,15 @@ class TestBody:
         refused(house, answer, 413, "request_too_large")
 
     def test_a_stream_is_refused_as_a_plain_call_is(self, house: House) -> None:
-        refused(house, house.post(json.dumps(GOOD | {"stream": True, "n": 0}).encode()), 400, "invalid_value", "n")
+        refused(
+            house, house.post(json.dumps(GOOD | {"stream": True, "n": 0}).encode()), 400, "invalid_value", "n"
+        )
 
 
 class TestModel:
-    @pytest.mark.parametrize("name", ["gpt-99", "openai/nothing", "'; DROP TABLE catalog_team; --", "../admin"])
+    @pytest.mark.parametrize(
+        "name", ["gpt-99", "openai/nothing", "'; DROP TABLE catalog_team; --", "../admin"]
+    )
     def test_unknown(self, house: House, name: str) -> None:
         refused(house, house.chat(name), 404, "model_not_found", "model")
 
@@ -218,7 +224,12 @@ class TestKey:
             house.sql("UPDATE catalog_apikey SET revoked_at = now() WHERE name = 'lost'")
             revoked = time.monotonic()
             for worker in (one, other):
-                until(lambda w=worker: w.ask("/v1/models", key=key)[0] == 401, seconds=1, what="refused", every=0.02)
+                until(
+                    lambda w=worker: w.ask("/v1/models", key=key)[0] == 401,
+                    seconds=1,
+                    what="refused",
+                    every=0.02,
+                )
             assert time.monotonic() - revoked < 1
             for worker in (one, other):
                 status, body, _ = worker.chat(MODEL, key=key)
@@ -233,7 +244,9 @@ class TestPath:
         refused(house, answer, 405, "method_not_allowed")
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat/completions/", "/v1/", "/v1/chat//completions"])
+    @pytest.mark.parametrize(
+        "path", ["/v1/nothing", "/v1/chat/completions/", "/v1/", "/v1/chat//completions"]
+    )
     def test_unknown(self, house: House, method: str, path: str) -> None:
         refused(house, house.http.request(method, path, headers=house.headers()), 404, "not_found")
 
@@ -267,7 +280,11 @@ class TestRedirection:
             thief.settimeout(0)
             url = f"http://127.0.0.1:{thief.getsockname()[1]}"
             fields: Row = dict.fromkeys(REDIRECTS, url)
-            fields |= {"api_key": "stolen", "extra_headers": {"host": url}, "extra_body": {"model": "dearest"}}
+            fields |= {
+                "api_key": "stolen",
+                "extra_headers": {"host": url},
+                "extra_body": {"model": "dearest"},
+            }
             answer = house.chat(model, stream=stream, **fields)
             with pytest.raises(BlockingIOError):
                 thief.accept()

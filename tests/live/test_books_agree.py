@@ -69,8 +69,18 @@ period = "month"
 # USD per million tokens, written down a second time: the test must not repeat the product's mistakes.
 RATES = {
     "openai/gpt-4o": {"input": "2.50", "output": "10.00", "cache_read": "1.25", "reasoning": "10.00"},
-    "openai/o3": {"input": "1.234567", "output": "7.654321", "cache_read": "0.000001", "reasoning": "9.999999"},
-    "anthropic/claude-haiku-4-5": {"input": "1.00", "output": "5.00", "cache_read": "1.00", "reasoning": "5.00"},
+    "openai/o3": {
+        "input": "1.234567",
+        "output": "7.654321",
+        "cache_read": "0.000001",
+        "reasoning": "9.999999",
+    },
+    "anthropic/claude-haiku-4-5": {
+        "input": "1.00",
+        "output": "5.00",
+        "cache_read": "1.00",
+        "reasoning": "5.00",
+    },
     "gemini/gemini-2.5-flash": {"input": "0.30", "output": "2.50", "cache_read": "0.30", "reasoning": "2.50"},
     "local/llama": {"input": "0.05", "output": "0.08", "cache_read": "0.05", "reasoning": "0.08"},
 }
@@ -78,7 +88,10 @@ RATES = {
 
 def cost_by_hand(model: str, usage: Usage) -> Decimal:
     rates = RATES[model]
-    return sum((Decimal(rate) * getattr(usage, bucket) for bucket, rate in rates.items()), Decimal(0)) / 1_000_000
+    return (
+        sum((Decimal(rate) * getattr(usage, bucket) for bucket, rate in rates.items()), Decimal(0))
+        / 1_000_000
+    )
 
 
 class Ledger:
@@ -89,10 +102,17 @@ class Ledger:
         self.catalog = catalog
         self.limits = limits
 
-    async def book(self, *, key: KeyRow, model: ModelRow, usage: Usage | None, at: dt.datetime, **how: Any) -> None:
+    async def book(
+        self, *, key: KeyRow, model: ModelRow, usage: Usage | None, at: dt.datetime, **how: Any
+    ) -> None:
         """One call from hold to settlement."""
         bound = costing.bound_for(
-            model.prices, at=at, input_tokens=30_000, any_variant=False, with_cache_writes=True, with_audio=False
+            model.prices,
+            at=at,
+            input_tokens=30_000,
+            any_variant=False,
+            with_cache_writes=True,
+            with_audio=False,
         )
         assert bound is not None
         admission = await self.books.hold(
@@ -117,7 +137,9 @@ class Ledger:
             expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5),
         )
         source = "reported" if usage else "unknown"
-        result = Result(**({"outcome": "ok", "usage": usage, "usage_source": source, "latency_ms": 100} | how))
+        result = Result(
+            **({"outcome": "ok", "usage": usage, "usage_source": source, "latency_ms": 100} | how)
+        )
         _, durable = self.books.settle(admission=admission, result=result, prices=model.prices)
         assert await durable == "booked"
 
@@ -181,7 +203,9 @@ async def book_many(house: House, keys: dict[str, str]) -> dict[str, Decimal]:
                 assert usage is not None
                 expected[team] += cost_by_hand(name, usage)
             at = draw.choice(moments)
-            tasks.append(asyncio.create_task(book(key=found[team], model=models[name], usage=usage, at=at, **how)))
+            tasks.append(
+                asyncio.create_task(book(key=found[team], model=models[name], usage=usage, at=at, **how))
+            )
         await asyncio.gather(*tasks)
     return expected
 
@@ -194,7 +218,10 @@ async def call_many(house: House, keys: dict[str, str]) -> dict[str, Decimal]:
 
     async def call(number: int) -> None:
         team = TEAMS[number % len(TEAMS)]
-        body, headers = house.body(names[number % len(names)], f"question {number}"), house.headers(keys[team])
+        body, headers = (
+            house.body(names[number % len(names)], f"question {number}"),
+            house.headers(keys[team]),
+        )
         async with room, session.post("/v1/chat/completions", data=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             told[team] += Decimal(answer.headers["x-tallygate-cost-usd"])

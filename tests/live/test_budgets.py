@@ -114,7 +114,10 @@ class Sampler:
 async def all_at_once(house: House, key: str, body: bytes, calls: int) -> list[httpx2.Response]:
     limits = httpx2.Limits(max_connections=calls)
     async with httpx2.AsyncClient(base_url=house.url, timeout=30.0, limits=limits) as client:
-        post = (client.post("/v1/chat/completions", content=body, headers=house.headers(key)) for _ in range(calls))
+        post = (
+            client.post("/v1/chat/completions", content=body, headers=house.headers(key))
+            for _ in range(calls)
+        )
         return list(await asyncio.gather(*post))
 
 
@@ -155,7 +158,9 @@ def test_the_stock_sdk_asks_once_and_is_told_why(house: House) -> None:
     async def ask() -> list[object]:
         limits = httpx2.Limits(max_connections=CALLS)
         transport = openai.DefaultAsyncHttpxClient(event_hooks={"request": [note]}, limits=limits)
-        async with openai.AsyncOpenAI(api_key=key, base_url=f"{house.url}/v1", http_client=transport) as client:
+        async with openai.AsyncOpenAI(
+            api_key=key, base_url=f"{house.url}/v1", http_client=transport
+        ) as client:
             assert client.max_retries == 2
             message = {"role": "user", "content": "hi"}
             create = client.chat.completions.create

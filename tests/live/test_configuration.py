@@ -44,7 +44,9 @@ def test_a_new_price_reaches_both_workers(house: House, workers: list[Worker]) -
     """And both charge it from its first moment on: no replica is left behind (D11)."""
     old, new = Decimal("0.000017"), Decimal("0.000034")
     assert [cost_told(worker, "phi") for worker in workers] == [old, old]
-    house.apply('[[models]]\nprovider = "local"\nname = "phi"\n[[models.prices]]\ninput = "2.00"\noutput = "2.00"\n')
+    house.apply(
+        '[[models]]\nprovider = "local"\nname = "phi"\n[[models.prices]]\ninput = "2.00"\noutput = "2.00"\n'
+    )
     for worker in workers:
         until(lambda w=worker: cost_told(w, "phi") == new, seconds=WITHIN, what="the new price", every=0.02)
     rows = house.sql(
@@ -62,7 +64,9 @@ def test_a_new_price_reaches_both_workers(house: House, workers: list[Worker]) -
 
 def test_a_planned_price_begins_by_itself(house: House, workers: list[Worker]) -> None:
     """Nobody tells the workers anything at that moment: they knew of it before."""
-    [now] = house.sql("SELECT to_char(now() + interval '2 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS later")
+    [now] = house.sql(
+        "SELECT to_char(now() + interval '2 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS later"
+    )
     house.apply(
         '[[models]]\nprovider = "local"\nname = "planned"\n[[models.prices]]\ninput = "1.00"\noutput = "1.00"\n'
         f'[[models.prices]]\neffective_from = "{now["later"]}"\ninput = "3.00"\noutput = "3.00"\n'
@@ -70,7 +74,11 @@ def test_a_planned_price_begins_by_itself(house: House, workers: list[Worker]) -
     for worker in workers:
         until(lambda w=worker: w.chat("planned")[0] == 200, seconds=WITHIN, what="a new model")
     for worker in workers:
-        until(lambda w=worker: cost_told(w, "planned") == Decimal("0.000051"), seconds=4, what="the planned price")
+        until(
+            lambda w=worker: cost_told(w, "planned") == Decimal("0.000051"),
+            seconds=4,
+            what="the planned price",
+        )
 
 
 def test_a_new_key_works_at_once(house: House, workers: list[Worker]) -> None:
@@ -79,7 +87,12 @@ def test_a_new_key_works_at_once(house: House, workers: list[Worker]) -> None:
     key = done.stdout.strip()
     assert done.stdout == f"{key}\n"
     for worker in workers:
-        until(lambda w=worker: w.chat("llama", key=key)[0] == 200, seconds=WITHIN, what="the new key", every=0.02)
+        until(
+            lambda w=worker: w.chat("llama", key=key)[0] == 200,
+            seconds=WITHIN,
+            what="the new key",
+            every=0.02,
+        )
     assert time.monotonic() - made < WITHIN + 0.5
 
 
@@ -88,11 +101,15 @@ def test_a_disabled_team_is_shut_out(house: House, workers: list[Worker]) -> Non
     key = house.new_key(team="leaver")
     house.apply('[[teams]]\nname = "leaver"\nenabled = false\n')
     for worker in workers:
-        until(lambda w=worker: w.chat("llama", key=key)[0] == 401, seconds=WITHIN, what="shut out", every=0.02)
+        until(
+            lambda w=worker: w.chat("llama", key=key)[0] == 401, seconds=WITHIN, what="shut out", every=0.02
+        )
 
 
 def test_a_route_and_a_provider_come_and_go(house: House, workers: list[Worker]) -> None:
-    house.apply('[[routes]]\nname = "warm"\nstrategy = "ordered"\ntargets = ["local/llama", "openai/gpt-4o"]\n')
+    house.apply(
+        '[[routes]]\nname = "warm"\nstrategy = "ordered"\ntargets = ["local/llama", "openai/gpt-4o"]\n'
+    )
     for worker in workers:
         until(lambda w=worker: w.chat("warm")[0] == 200, seconds=WITHIN, what="the route")
     house.sql("UPDATE catalog_provider SET enabled = false WHERE name = 'local'")
@@ -108,7 +125,9 @@ def test_a_route_and_a_provider_come_and_go(house: House, workers: list[Worker])
 
 
 def test_a_bad_file_changes_nothing_and_names_the_line(house: House) -> None:
-    configuration = "SELECT (SELECT count(*) FROM catalog_team) AS teams, (SELECT count(*) FROM catalog_price) AS prices"
+    configuration = (
+        "SELECT (SELECT count(*) FROM catalog_team) AS teams, (SELECT count(*) FROM catalog_price) AS prices"
+    )
     before = house.sql(configuration)
     bad = '[[teams]]\nname = "good"\n\n[[models]]\nprovider = "local"\nname = "x"\n[[models.prices]]\ninput = "free"\n'
     done = house.manage("apply", "-", stdin=bad)
@@ -129,14 +148,18 @@ def test_applying_does_not_disturb_calls_under_way(house: House) -> None:
     def call() -> None:
         with httpx2.Client(base_url=house.url, timeout=10.0) as client:
             while not over.is_set():
-                answer = client.post("/v1/chat/completions", content=house.body("gpt-4o"), headers=house.headers())
+                answer = client.post(
+                    "/v1/chat/completions", content=house.body("gpt-4o"), headers=house.headers()
+                )
                 statuses[answer.status_code] += 1
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
         thread.start()
     try:
-        toml = "".join(f'[[teams]]\nname = "team-{n}"\n[[teams.limits]]\namount = "{n}.5"\n' for n in range(1, 30))
+        toml = "".join(
+            f'[[teams]]\nname = "team-{n}"\n[[teams.limits]]\namount = "{n}.5"\n' for n in range(1, 30)
+        )
         assert "team-29" in house.apply(toml)
         assert house.apply(toml) == "no changes\n"
     finally:

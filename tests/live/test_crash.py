@@ -65,7 +65,9 @@ class Notes:
 
 
 async def call_plain(session: aiohttp.ClientSession, house: House, model: str, notes: Notes) -> None:
-    async with session.post("/v1/chat/completions", data=house.body(model), headers=house.headers()) as answer:
+    async with session.post(
+        "/v1/chat/completions", data=house.body(model), headers=house.headers()
+    ) as answer:
         body = json.loads(await answer.read())
         assert answer.status == 200, body
         assert body["choices"][0]["message"]["content"]
@@ -134,7 +136,10 @@ def test_kill_9_under_load(doomed: House) -> None:
     assert house.chat("gpt-4o").status_code == 200
 
     # Every answer received in full is in the ledger, at the cost that was told.
-    booked = {str(row["request_id"]): row for row in house.sql("SELECT * FROM metering_costentry WHERE outcome = 'ok'")}
+    booked = {
+        str(row["request_id"]): row
+        for row in house.sql("SELECT * FROM metering_costentry WHERE outcome = 'ok'")
+    }
     assert notes.plain.keys() - booked.keys() == set()
     assert notes.streamed - booked.keys() == set()
     assert {request_id: booked[request_id]["cost"] for request_id in notes.plain} == notes.plain
@@ -142,7 +147,9 @@ def test_kill_9_under_load(doomed: House) -> None:
 
     # What was under way becomes entries of unknown cost when the dead workers' leases have run out.
     until(lambda: not house.open_holds(), seconds=SWEEP_SECONDS, what="every hold is swept", every=0.5)
-    entries = {f"{row['request_id']}-{row['attempt']}": row for row in house.sql("SELECT * FROM metering_costentry")}
+    entries = {
+        f"{row['request_id']}-{row['attempt']}": row for row in house.sql("SELECT * FROM metering_costentry")
+    }
     assert {call["client_request_id"] for call in vendor_calls} - entries.keys() == set()
     lost = [row for row in entries.values() if row["outcome"] == "lost"]
     assert lost
@@ -151,7 +158,9 @@ def test_kill_9_under_load(doomed: House) -> None:
         assert row["exposure"] == row["held"] > 0
 
     # The limits agree: spent is what is known, exposed what may have been spent beside it.
-    known, exposure = house.sql("SELECT sum(cost) AS known, sum(exposure) AS exposure FROM metering_costentry")[0].values()
+    known, exposure = house.sql(
+        "SELECT sum(cost) AS known, sum(exposure) AS exposure FROM metering_costentry"
+    )[0].values()
     window = house.budget("search")
     assert (window["spent"], window["exposed"], window["held"]) == (known, exposure, 0)
     house.verify()

@@ -13,7 +13,12 @@ from tests.live.house import House, until
 
 pytestmark = pytest.mark.live
 
-MODELS = {"gpt-4o": "openai", "claude-haiku-4-5": "anthropic", "gemini-2.5-flash": "gemini", "llama": "compatible"}
+MODELS = {
+    "gpt-4o": "openai",
+    "claude-haiku-4-5": "anthropic",
+    "gemini-2.5-flash": "gemini",
+    "llama": "compatible",
+}
 OUTPUT_PRICES = {
     "gpt-4o": Decimal("10.00"),
     "claude-haiku-4-5": Decimal("5.00"),
@@ -125,7 +130,9 @@ class TestUsageChunk:
     """The gateway always asks for the usage; the caller gets it only when asked for (A9)."""
 
     @pytest.mark.parametrize("model", MODELS)
-    @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}], ids=["absent", "empty", "false"])
+    @pytest.mark.parametrize(
+        "options", [None, {}, {"include_usage": False}], ids=["absent", "empty", "false"]
+    )
     def test_hidden_from_a_caller_who_did_not_ask(self, house: House, model: str, options: object) -> None:
         fields = {} if options is None else {"stream_options": options}
         chunks = house.stream(model, **fields)
@@ -153,7 +160,9 @@ class TestUsageChunk:
         assert len({json.dumps([frame["id"], frame["created"], frame["model"]]) for frame in frames}) == 1
         assert {frame["object"] for frame in frames} == {"chat.completion.chunk"}
         assert frames[0]["choices"][0]["delta"]["role"] == "assistant"
-        assert [frame["choices"][0]["finish_reason"] for frame in frames if frame["choices"][0]["finish_reason"]] == ["stop"]
+        assert [
+            frame["choices"][0]["finish_reason"] for frame in frames if frame["choices"][0]["finish_reason"]
+        ] == ["stop"]
 
 
 def test_the_books_prove_right_after_all_this(house: House) -> None:

@@ -102,7 +102,9 @@ def test_errors_are_those_that_the_sdk_knows(house: House, client: openai.OpenAI
     assert failed.value.code == "upstream_error"
 
 
-def test_a_failed_vendor_is_retried_by_the_gateway_and_not_again_by_the_sdk(house: House, client: openai.OpenAI) -> None:
+def test_a_failed_vendor_is_retried_by_the_gateway_and_not_again_by_the_sdk(
+    house: House, client: openai.OpenAI
+) -> None:
     """Three attempts of ours are not multiplied by three of the SDK's."""
     house.vendors.behave({"status": 500})
     with pytest.raises(openai.InternalServerError):

@@ -19,7 +19,7 @@ from tests.live.house import QUESTION, Databases, Program, environment, free_por
 pytestmark = pytest.mark.live
 
 KEY = re.compile(r"API key \(shown once\): (tg_\w+)")
-PASSWORD = re.compile(r"password: (\S+)")
+PASSWORD = re.compile(r"login: admin   password: (\S+)")
 TABLES = "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY relname"
 PASSING = {"metering_workerlease"}  # signs of life: they come and go with the workers
 
@@ -66,10 +66,14 @@ def contents(database_url: str) -> dict[str, tuple[int, str]]:
 def call(port: int, key: str) -> httpx2.Response:
     body = {"model": "claude-haiku-4-5", "messages": [{"role": "user", "content": QUESTION}]}
     headers = {"authorization": f"Bearer {key}"}
-    return httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body, headers=headers, timeout=10.0)
+    return httpx2.post(
+        f"http://127.0.0.1:{port}/v1/chat/completions", json=body, headers=headers, timeout=10.0
+    )
 
 
-def test_the_first_start_gives_a_key_that_answers_and_the_second_changes_nothing(empty: str, serve: Serve) -> None:
+def test_the_first_start_gives_a_key_that_answers_and_the_second_changes_nothing(
+    empty: str, serve: Serve
+) -> None:
     port = free_port()
     first = serve(port=port, DATABASE_URL=empty)
     [key], [password] = KEY.findall(first.output), PASSWORD.findall(first.output)
@@ -147,6 +151,7 @@ class TestEmbedded:
             assert call(port, key).status_code == 200
             kill_all([*family(first.process.pid), *family(postmaster(directory))])
             first.process.wait()
+            give_its_number_to_another_program(directory)
 
             second = serve(port=port)
             assert "NOT READY" not in second.output
@@ -160,13 +165,20 @@ class TestEmbedded:
             assert second.stop() == 0
             until(lambda: not psutil.pid_exists(pid), seconds=15, what="PostgreSQL stops with its last user")
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                kill_all(family(postmaster(directory)))
+            with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+                if psutil.Process(postmaster(directory)).name() == "postgres":
+                    kill_all(family(postmaster(directory)))
 
 
 def postmaster(directory: Path) -> int:
     """The pid that PostgreSQL wrote beside its data."""
     return int((directory / "postmaster.pid").read_text().split()[0])
+
+
+def give_its_number_to_another_program(directory: Path) -> None:
+    """As after a reboot: the pid beside the data is taken, by something that is no PostgreSQL."""
+    file = directory / "postmaster.pid"
+    file.write_text(file.read_text().replace(str(postmaster(directory)), str(os.getpid()), 1))
 
 
 def family(pid: int) -> list[int]:

@@ -75,7 +75,9 @@ def test_said_on_every_screen_and_priced_from_its_first_price_on(house: House) -
     spend = json.loads(house.manage("spend", "--team", "curious", "--format", "json").stdout)
     assert (spend["total"]["calls"], spend["total"]["unpriced"]) == (2, 1)
     assert spend["total"]["cost_usd"] == known
-    by_model = json.loads(house.manage("spend", "--team", "curious", "--by", "model", "--format", "json").stdout)
+    by_model = json.loads(
+        house.manage("spend", "--team", "curious", "--by", "model", "--format", "json").stdout
+    )
     costs = {row["model"]: row["cost_usd"] for row in by_model["rows"]}
     assert costs == {"local/unpriced": None, "local/llama": known}
 
@@ -84,7 +86,9 @@ def test_said_on_every_screen_and_priced_from_its_first_price_on(house: House) -
         assert "excludes 1 of unknown cost" in page
         assert '<span class="unknown">unknown</span>' in page
         rows = csv.DictReader(io.StringIO(browser.get("/spend/export.csv?team=curious&by=model").text))
-        cells = {row["group"]: (row["cost_usd"], row["unpriced_entries"]) for row in rows if row["row"] == "model"}
+        cells = {
+            row["group"]: (row["cost_usd"], row["unpriced_entries"]) for row in rows if row["row"] == "model"
+        }
         assert cells == {"local/unpriced": ("", "1"), "local/llama": (known, "0")}
         detail = browser.get(f"/spend/entries/{request_id}/")
         assert detail.status_code == 200

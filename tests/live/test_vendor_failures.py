@@ -42,7 +42,9 @@ targets = [{targets}]
 """
 
 
-def provider(name: str, kind: str, *, base_url: str = "", max_attempts: int = 1, breaker_failures: int = 1000) -> str:
+def provider(
+    name: str, kind: str, *, base_url: str = "", max_attempts: int = 1, breaker_failures: int = 1000
+) -> str:
     """A provider of its own site of the sandbox, selling ``name/m`` at 1.00 / 2.00."""
     version = "/v1" if kind.startswith("openai") else ""
     return PROVIDER.format(
@@ -91,7 +93,11 @@ def ask(house: House, model: str, *, stream: bool) -> tuple[int, str, str, dict[
         assert chunks.done
         return chunks.status, chunks.text, chunks.request_id, dict(chunks.headers)
     answer = house.chat(model, "hello")
-    content = answer.json()["choices"][0]["message"]["content"] if answer.is_success else answer.json()["error"]["code"]
+    content = (
+        answer.json()["choices"][0]["message"]["content"]
+        if answer.is_success
+        else answer.json()["error"]["code"]
+    )
     return answer.status_code, content, answer.headers["x-request-id"], dict(answer.headers)
 
 
@@ -126,8 +132,13 @@ class TestBeforeContent:
         not_billed(failed)
         assert (failed["attempt"], failed["status"], good["attempt"], good["outcome"]) == (1, 503, 2, "ok")
         assert good["cost"] > 0
-        assert [call["client_request_id"] for call in house.vendors.calls()] == [f"{request_id}-1", f"{request_id}-2"]
-        days = "SELECT sum(calls) AS calls, sum(attempts) AS attempts FROM metering_dailyspend WHERE route = %s"
+        assert [call["client_request_id"] for call in house.vendors.calls()] == [
+            f"{request_id}-1",
+            f"{request_id}-2",
+        ]
+        days = (
+            "SELECT sum(calls) AS calls, sum(attempts) AS attempts FROM metering_dailyspend WHERE route = %s"
+        )
         [day] = house.sql(days, model)
         assert day["attempts"] == 2 * day["calls"] > 0
 
@@ -151,7 +162,9 @@ class TestBeforeContent:
         not_billed(entry)
         assert (entry["status"], entry["error_class"]) == (status, "credential")
 
-    def test_the_callers_mistake_is_passed_on_and_not_repeated(self, house: House, kind: str, stream: bool) -> None:
+    def test_the_callers_mistake_is_passed_on_and_not_repeated(
+        self, house: House, kind: str, stream: bool
+    ) -> None:
         house.vendors.behave({"match": {"site": f"twice-{kind}"}, "status": 400})
         told, error, request_id = refusal(house, f"twice-{kind}/m", stream=stream)
         assert (told, error["type"]) == (400, "invalid_request_error")
@@ -160,7 +173,9 @@ class TestBeforeContent:
         assert entry["error_class"] == "caller"
         assert len(house.vendors.calls()) == 1
 
-    def test_a_rate_limit_fails_over_and_alone_is_passed_on(self, house: House, kind: str, stream: bool) -> None:
+    def test_a_rate_limit_fails_over_and_alone_is_passed_on(
+        self, house: House, kind: str, stream: bool
+    ) -> None:
         house.vendors.behave({"match": {"site": site(kind)}, "status": 429, "retry_after": 7})
         assert ask(house, f"{kind}-or-spare", stream=stream)[:2] == (200, TEXT)
         told, error, _ = refusal(house, alone(kind), stream=stream)
@@ -220,10 +235,16 @@ class TestInsideAStream:
 
     @pytest.mark.parametrize(
         ("rule", "error_class"),
-        [({"cut_after": 3}, "transport"), ({"stall_after": 3}, "transport"), ({"error_in_stream_after": 3}, None)],
+        [
+            ({"cut_after": 3}, "transport"),
+            ({"stall_after": 3}, "transport"),
+            ({"error_in_stream_after": 3}, None),
+        ],
         ids=["cut", "stalled", "error event"],
     )
-    def test_it_ends_with_an_error(self, house: House, kind: str, rule: dict[str, int], error_class: str | None) -> None:
+    def test_it_ends_with_an_error(
+        self, house: House, kind: str, rule: dict[str, int], error_class: str | None
+    ) -> None:
         chunks, entry = self.broken(house, kind, **rule)
         assert (entry["outcome"], entry["usage_source"]) == ("cut", "estimated")
         assert entry["cost"] > 0

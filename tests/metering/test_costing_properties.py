@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from catalog.snapshot import RATES, PriceRow
@@ -13,7 +13,7 @@ from metering import costing
 from metering.usage import BUCKETS, Usage
 from tests.metering.prices import AT, row
 
-rates = st.decimals(min_value=0, max_value=10_000, places=6)
+rates = st.integers(0, 10**10).map(lambda millionths: Decimal(millionths).scaleb(-6))
 counts = st.integers(0, 10**9)
 usages = st.builds(Usage, **dict.fromkeys(BUCKETS, counts))
 full_rates = st.fixed_dictionaries(dict.fromkeys(RATES, rates))
@@ -59,6 +59,7 @@ def price_lists(draw: st.DrawFn) -> list[PriceRow]:
     return found
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     prices=price_lists(),
     usage=st.builds(Usage, **dict.fromkeys(BUCKETS, st.integers(0, 60))),
