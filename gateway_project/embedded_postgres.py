@@ -59,8 +59,8 @@ def _forget_dead_server(directory: Path) -> None:
     """Remove the ``postmaster.pid`` of a server that was killed.
 
     pgserver takes the server for alive when any process has the number in that file: a zombie, or after a
-    reboot another program. It is removed only when no process of PostgreSQL works in ``directory`` any more, so
-    it goes on protecting the data while a killed server's children are still ending.
+    reboot another program. It is removed only when no process of PostgreSQL works in ``directory`` any more,
+    so it goes on protecting the data while a killed server's children are still ending.
     """
     import psutil
 

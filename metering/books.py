@@ -1,6 +1,6 @@
 """A worker's way to the ledger: holds before calls, entries after, in groups through one async pool.
 
-``books.hold`` raises LimitReached or LedgerUnavailable and then nothing was set aside. ``books.settle`` queues
+``books.hold`` raises LimitReached or LedgerUnavailable and then nothing was set aside. ``settle`` queues
 at once, so that no cancellation can lose what was used; its future ends when the entry is durable.
 """
 
@@ -32,7 +32,10 @@ Written = TypeVar("Written")
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
 REFUSED = (psycopg.Error, ValueError, TypeError, OverflowError)  # by PostgreSQL, or no JSON can be made of it
 SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # PostgreSQL may be away for 30 s
-ADMIT = "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s::jsonb, %s::bigint[])"
+ADMIT = (
+    "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at"
+    " FROM metering_admit(%s::jsonb, %s::bigint[])"
+)
 SETTLE = "SELECT state FROM metering_settle(%s::jsonb)"
 OPEN_WINDOW = "SELECT metering_open_window(%s, %s, %s)"
 

@@ -59,7 +59,7 @@ class GroupCommit(Generic[Item, Result]):
         return future
 
     async def written(self, item: Item) -> Result:
-        """Queue ``item`` and wait until it is durable. Who leaves meanwhile abandons it, even at the last moment.
+        """Queue ``item`` and wait until it is durable. Who leaves meanwhile abandons it, however late.
 
         A caller can be cancelled after its result is there and before it sees it: then nobody but us knows.
         """

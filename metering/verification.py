@@ -16,6 +16,7 @@ SUMS = (
     "attempts",
     "failed",
     "unpriced",
+    "unbounded",
     "estimated",
     "overruns",
     *BUCKETS,
@@ -35,16 +36,19 @@ class Difference(NamedTuple):
     ledger: Any
 
 
+_UNKNOWN = "e.cost IS NULL AND e.kind <> 'correction'"
+_FIRST_PRICED = """e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NULL
+            AND NOT EXISTS (SELECT 1 FROM metering_costentry c
+                WHERE c.corrects_id = t.id AND c.cost IS NOT NULL AND c.id < e.id)"""
 _TOKEN_SUMS = ", ".join(f"coalesce(sum(e.{bucket}), 0) AS {bucket}" for bucket in BUCKETS)
 LEDGER_BY_GROUP = f"""
 SELECT {", ".join("e." + column for column in GROUP)},
     count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') AS calls,
     count(*) FILTER (WHERE e.kind = 'attempt') AS attempts,
     count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction') AS failed,
-    count(*) FILTER (WHERE e.cost IS NULL AND e.kind <> 'correction')
-        - count(*) FILTER (WHERE e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NULL
-            AND NOT EXISTS (SELECT 1 FROM metering_costentry c
-                WHERE c.corrects_id = t.id AND c.cost IS NOT NULL AND c.id < e.id)) AS unpriced,
+    count(*) FILTER (WHERE {_UNKNOWN}) - count(*) FILTER (WHERE {_FIRST_PRICED}) AS unpriced,
+    count(*) FILTER (WHERE {_UNKNOWN} AND e.exposure IS NULL)
+        - count(*) FILTER (WHERE {_FIRST_PRICED} AND t.exposure IS NULL) AS unbounded,
     count(*) FILTER (WHERE e.usage_source = 'estimated' AND e.kind <> 'correction') AS estimated,
     count(*) FILTER (WHERE e.overrun) AS overruns, {_TOKEN_SUMS},
     coalesce(sum(e.cost), 0) AS cost, coalesce(sum(e.exposure), 0) AS exposure,

@@ -64,7 +64,10 @@ def parse(raw: bytes) -> ParsedChat:
     except msgspec.ValidationError as error:
         raise _invalid(error) from error
     if b"\\u0000" in raw:
-        _refuse_nul(body)
+        try:
+            _refuse_nul(body)
+        except RecursionError as error:
+            raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
     options = checked.stream_options
     return ParsedChat(
         call=ChatCall(

@@ -31,6 +31,7 @@ class Gateway:
             min_size=2,
             max_size=POOL_CONNECTIONS,
             timeout=5.0,
+            check=AsyncConnectionPool.check_connection,  # idle ones die with a restart
             open=False,
             kwargs={"autocommit": True, "application_name": "tallygate-worker"},
         )

@@ -1,13 +1,16 @@
 "use strict";
 // Draws the figure that the page carries as JSON. The numbers were made on the server; here only the theme's
-// colours are added, and again when the theme changes.
+// colours are added, and again when the theme changes. A click on a bar leads to its entries. On phones the panels
+// begin closed.
 (() => {
+  const narrow = window.matchMedia("(max-width: 640px)");
+  if (narrow.matches) document.querySelectorAll("details.panel").forEach((panel) => { panel.open = false; });
+
   const chart = document.getElementById("chart");
   const data = document.getElementById("figure");
   if (!chart || !data || !window.Plotly) return;
   const figure = JSON.parse(data.textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const narrow = window.matchMedia("(max-width: 640px)");
 
   const themed = () => {
     const style = getComputedStyle(document.documentElement);
@@ -29,7 +32,18 @@
     responsive: true,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
   });
-  draw().then(() => { chart.dataset.drawn = "true"; });
+  draw().then(() => {
+    chart.dataset.drawn = "true";
+    chart.on("plotly_hover", () => chart.classList.add("on-bar"));
+    chart.on("plotly_unhover", () => chart.classList.remove("on-bar"));
+    chart.on("plotly_click", ({ points: [bar] }) => {
+      const query = new URLSearchParams(bar.data.meta);
+      const day = figure.data[bar.curveNumber].x[bar.pointNumber];
+      query.set("from", day);
+      query.set("to", day);
+      window.location.assign(`${chart.dataset.entries}?${query}`);
+    });
+  });
   dark.addEventListener("change", draw);
   narrow.addEventListener("change", draw);
 })();

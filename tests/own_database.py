@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import psycopg
 from django.apps import apps
 from django.db import connection, connections
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from psycopg import sql
 
 APPS = ("catalog", "metering", "proxy")
@@ -18,11 +19,10 @@ APPS = ("catalog", "metering", "proxy")
 
 @contextlib.contextmanager
 def copied(suffix: str) -> Iterator[str]:
-    """The name of the copy. The migrated database must exist, and nobody may be using it."""
-    template = connection.settings_dict["NAME"]
-    name = f"{template}_{suffix}_{os.getpid()}"
-    connections.close_all()
-    with psycopg.connect(conninfo(dbname="postgres"), autocommit=True) as server:
+    """The name of the copy. Nobody may be using the migrated test database at this moment."""
+    with _migrated() as template, psycopg.connect(conninfo(dbname="postgres"), autocommit=True) as server:
+        name = f"{template}_{suffix}_{os.getpid()}"
+        connections.close_all()
         server.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
@@ -44,6 +44,21 @@ def used(name: str) -> Iterator[str]:
     finally:
         connections.close_all()
         connection.settings_dict["NAME"] = before
+
+
+@contextlib.contextmanager
+def _migrated() -> Iterator[str]:
+    """The name of the test database; pytest-django makes one only when a test asks for ``db``."""
+    name = connection.settings_dict["NAME"]
+    if name.startswith(TEST_DATABASE_PREFIX):
+        yield name
+        return
+    made = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        yield made
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def conninfo(*, dbname: str) -> str:

@@ -127,6 +127,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.BigIntegerField(default=0)),
                 ('failed', models.BigIntegerField(default=0)),
                 ('unpriced', models.BigIntegerField(default=0, help_text='Entries whose cost is unknown (net of corrections).')),
+                ('unbounded', models.BigIntegerField(default=0, help_text='Those of unknown cost that state no exposure: nobody knows what they cost at most.')),
                 ('estimated', models.BigIntegerField(default=0)),
                 ('overruns', models.BigIntegerField(default=0)),
                 ('input', models.BigIntegerField(default=0)),

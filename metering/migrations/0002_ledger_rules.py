@@ -329,7 +329,8 @@ BEGIN
                     SELECT 1 FROM metering_costentry c WHERE c.corrects_id = t.id AND c.cost IS NOT NULL)
                     AND NOT EXISTS (SELECT 1 FROM accepted o
                         WHERE o.target_id = a.target_id AND o.cost IS NOT NULL AND o.pos < a.pos) THEN -1
-                ELSE 0 END AS unknown_costs
+                ELSE 0 END AS unknown_costs,
+            (CASE WHEN a.corrects_one THEN t.exposure ELSE a.exposure END) IS NULL AS without_bound
         FROM accepted a LEFT JOIN metering_costentry t ON t.id = a.target_id
     ), moved AS (
         SELECT x.id, -x.amount AS held, 0::numeric AS spent, 0::numeric AS exposed
@@ -354,12 +355,13 @@ BEGIN
         WHERE w.id = m.id
     ), daily AS (
         INSERT INTO metering_dailyspend AS d (day, team_id, api_key_id, model_id, route, calls, attempts, failed,
-            unpriced, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning,
-            audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
+            unpriced, unbounded, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output,
+            reasoning, audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
         SELECT b.day, b.team_id, b.api_key_id, b.model_id, b.route, sum(b.calls),
             count(*) FILTER (WHERE b.kind = 'attempt' AND NOT b.corrects_one),
             count(*) FILTER (WHERE b.outcome IN ('error', 'cut', 'lost') AND NOT b.corrects_one),
-            sum(b.unknown_costs), count(*) FILTER (WHERE b.usage_source = 'estimated' AND NOT b.corrects_one),
+            sum(b.unknown_costs), coalesce(sum(b.unknown_costs) FILTER (WHERE b.without_bound), 0),
+            count(*) FILTER (WHERE b.usage_source = 'estimated' AND NOT b.corrects_one),
             count(*) FILTER (WHERE b.overrun),
             coalesce(sum(b.input), 0), coalesce(sum(b.cache_read), 0), coalesce(sum(b.cache_write_5m), 0),
             coalesce(sum(b.cache_write_1h), 0), coalesce(sum(b.output), 0), coalesce(sum(b.reasoning), 0),
@@ -372,6 +374,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT daily_spend_once_per_group DO UPDATE SET
             calls = d.calls + excluded.calls, attempts = d.attempts + excluded.attempts,
             failed = d.failed + excluded.failed, unpriced = d.unpriced + excluded.unpriced,
+            unbounded = d.unbounded + excluded.unbounded,
             estimated = d.estimated + excluded.estimated, overruns = d.overruns + excluded.overruns,
             input = d.input + excluded.input, cache_read = d.cache_read + excluded.cache_read,
             cache_write_5m = d.cache_write_5m + excluded.cache_write_5m,

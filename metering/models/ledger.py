@@ -190,8 +190,8 @@ class CostEntry(models.Model):
 class Hold(models.Model):
     """Money (and tokens, requests) set aside before a call. It lives from admission to settlement.
 
-    Written by metering_admit, deleted by metering_settle. ``window_ids`` and ``window_amounts`` say, in pairs,
-    what was set aside where, so that exactly that is released.
+    Written by metering_admit, deleted by metering_settle. ``window_ids`` and ``window_amounts`` say, in
+    pairs, what was set aside where, so that exactly that is released.
     """
 
     request_id = models.UUIDField()
@@ -248,6 +248,10 @@ class DailySpend(models.Model):
     failed = _sum()
     unpriced = models.BigIntegerField(
         default=0, help_text="Entries whose cost is unknown (net of corrections)."
+    )
+    unbounded = models.BigIntegerField(
+        default=0,
+        help_text="Those of unknown cost that state no exposure: nobody knows what they cost at most.",
     )
     estimated = _sum()
     overruns = _sum()

@@ -1,4 +1,4 @@
-"""The ledger's entries for people: lists, and everything about one request. Writes nothing."""
+"""The ledger's entries for people: lists and files. Writes nothing."""
 
 import datetime as dt
 import uuid
@@ -11,13 +11,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Price
 from catalog.visibility import Visibility
-from metering.models import CostEntry, Hold
+from metering.models import CostEntry
 from metering.spend import arithmetic, queries
 from metering.spend.filters import EntryFilters
+from metering.spend.totals import Totals
 from metering.usage import BUCKETS
 
 PAGE_SIZE = 50
 BATCH = 2000  # rows fetched at a time while a file is streamed
+FAILED = ("error", "cut", "lost")  # as the rollup counts ``failed``: a caller who left is not a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Entry:
     client_request_id: str
     upstream_id: str
     note: str
+    booked_at: dt.datetime
+    corrects: int | None
     price: PriceRow | None
     calculation: arithmetic.Calculation
 
@@ -102,41 +106,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenHold:
-    """Money set aside for an attempt that is not settled."""
-
-    attempt: int
-    model: str
-    usd: Decimal | None
-    started_at: dt.datetime
-    expires_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """``total`` is what all matching entries add up to, when the rollup can say."""
 
     entries: tuple[Entry, ...]
     older: int | None  # the ``before`` of the next page
-    total: queries.Totals | None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """All attempts of one request, in the order they were booked."""
-
-    request_id: uuid.UUID
-    entries: tuple[Entry, ...]
-    holds: tuple[OpenHold, ...]
-
-    @property
-    def cost(self) -> Decimal | None:
-        known = [entry.cost for entry in self.entries if entry.cost is not None]
-        return sum(known, Decimal(0)) if known else None
-
-    @property
-    def unknown(self) -> int:
-        return sum(1 for entry in self.entries if entry.cost is None and entry.kind != "correction")
+    total: Totals | None
 
 
 class LedgerRows(QuerySet[CostEntry]):
@@ -157,7 +132,7 @@ class LedgerRows(QuerySet[CostEntry]):
         if filters.kind:
             rows = rows.filter(kind=filters.kind)
         if filters.outcome == "failed":
-            rows = rows.exclude(outcome="ok").exclude(kind="correction")
+            rows = rows.filter(outcome__in=FAILED).exclude(kind="correction")
         elif filters.outcome:
             rows = rows.filter(outcome=filters.outcome)
         if filters.cost == "unknown":
@@ -200,25 +175,15 @@ def page(*, filters: EntryFilters, visibility: Visibility) -> Page:
 
 
 def all_entries(*, filters: EntryFilters, visibility: Visibility) -> Iterator[Entry]:
-    """Every matching entry, newest first, a batch at a time: memory does not grow with the ledger."""
+    """Every matching entry, newest first, a query for each batch.
+
+    Memory does not grow with the ledger, and no transaction or cursor waits for a slow reader.
+    """
     rows = ledger_rows().seen_by(visibility).matching(filters).with_names().order_by("-id")
-    for row in rows.iterator(chunk_size=BATCH):
-        yield entry_from(row)
-
-
-def request(*, request_id: uuid.UUID, visibility: Visibility) -> Request | None:
-    """All that is booked or held for one request; None when there is nothing, or nothing to be seen."""
-    rows = ledger_rows().seen_by(visibility).filter(request_id=request_id).with_names().order_by("id")
-    holds = visibility.restrict(Hold.objects.filter(request_id=request_id)).select_related("model__provider")
-    found = Request(
-        request_id=request_id,
-        entries=tuple(entry_from(row) for row in rows),
-        holds=tuple(
-            OpenHold(hold.attempt, hold.model.full_name, hold.usd, hold.started_at, hold.expires_at)
-            for hold in holds.order_by("attempt")
-        ),
-    )
-    return found if found.entries or found.holds else None
+    batch = list(rows[:BATCH])
+    while batch:
+        yield from map(entry_from, batch)
+        batch = list(rows.filter(id__lt=batch[-1].pk)[:BATCH]) if len(batch) == BATCH else []
 
 
 def entry_from(row: CostEntry) -> Entry:
@@ -257,6 +222,8 @@ def entry_from(row: CostEntry) -> Entry:
         client_request_id=row.client_request_id,
         upstream_id=row.upstream_id,
         note=row.note,
+        booked_at=row.booked_at,
+        corrects=row.corrects_id,
         price=_price_row(row.price),
         calculation=arithmetic.calculation(row),
     )

@@ -16,7 +16,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 from metering.spend import money
 from metering.spend.entries import Entry
-from metering.spend.queries import Report, Totals
+from metering.spend.queries import Report
+from metering.spend.totals import Totals
 from metering.usage import BUCKETS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,6 +39,7 @@ REPORT_COLUMNS = (
     "cost_usd",
     "unpriced_entries",
     "exposure_usd",
+    "unbounded_entries",
     "estimated_entries",
     "overruns",
     "reasoning_share",
@@ -172,6 +174,7 @@ def _totals(totals: Totals) -> tuple[Cell, ...]:
         totals.known_cost,
         totals.unpriced,
         totals.exposure,
+        totals.unbounded,
         totals.estimated,
         totals.overruns,
         _rounded(totals.reasoning_share, 4),

@@ -26,18 +26,21 @@ def spend_by_day(report: Report) -> dict[str, Any]:
     """Stacked bars, one colour for each group shown; the page's script adds the colours of the theme."""
     figure = go.Figure(layout={"template": "none"})
     for index, row in enumerate(report.shown):
-        figure.add_trace(_bars(row.label, COLOURS[index % len(COLOURS)], _of_series(report.bars, index)))
+        bars = _of_series(report.bars, index)
+        figure.add_trace(
+            _bars(row.label, COLOURS[index % len(COLOURS)], bars, _entries_query(report, row.value))
+        )
     rest = _of_series(report.bars, -1)
     if rest:
-        figure.add_trace(_bars(OTHER, OTHER_COLOUR, rest))
+        figure.add_trace(_bars(OTHER, OTHER_COLOUR, rest, _entries_query(report)))
     figure.update_layout(
         barmode="stack",
-        margin={"l": 60, "r": 12, "t": 8, "b": 40},
+        margin={"l": 60, "r": 12, "t": 8, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         showlegend=True,
-        legend={"orientation": "h", "y": -0.18, "x": 0, "traceorder": "normal"},
+        legend={"orientation": "h", "y": -0.08, "yanchor": "top", "x": 0, "traceorder": "normal"},
         xaxis=_days_axis(report.filters.start, report.filters.end),
         yaxis={"type": "linear", "tickprefix": "$", "rangemode": "tozero", "exponentformat": "none"},
     )
@@ -62,21 +65,26 @@ def summary(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DayTable:
-    """The chart's numbers as a table: a row for each day with calls, a cell for each series."""
+    """The chart's numbers as a table: a row for each day with calls, a cell for each series, their sum."""
 
     names: tuple[str, ...]
-    rows: tuple[tuple[dt.date, tuple[Decimal | None, ...], Decimal], ...]
+    rows: tuple[tuple[dt.date, tuple[SeriesPoint | None, ...], SeriesPoint], ...]
+
+    @property
+    def decimals(self) -> int:
+        points = [point for _, cells, together in self.rows for point in (*cells, together)]
+        return money.decimals([point.known_cost for point in points if point is not None])
 
 
 def day_table(report: Report) -> DayTable:
     """What the bars show, for people who read numbers; None where a group had no calls."""
     series = [*range(len(report.shown)), *([-1] if any(p.series == -1 for p in report.bars) else [])]
     days = sorted({point.day for point in report.bars}, reverse=True)
-    costs = {(point.day, point.series): point.cost for point in report.bars}
+    points = {(point.day, point.series): point for point in report.bars}
     rows = []
     for day in days:
-        cells = tuple(costs.get((day, index)) for index in series)
-        rows.append((day, cells, sum((cost for cost in cells if cost is not None), Decimal(0))))
+        cells = tuple(points.get((day, index)) for index in series)
+        rows.append((day, cells, _together(day, [point for point in cells if point is not None])))
     names = tuple(OTHER if index == -1 else report.shown[index].label for index in series)
     return DayTable(names=names, rows=tuple(rows))
 
@@ -99,13 +107,24 @@ def _days_axis(start: dt.date, end: dt.date) -> dict[str, Any]:
     }
 
 
+def _together(day: dt.date, points: Sequence[SeriesPoint]) -> SeriesPoint:
+    cost = sum((point.cost for point in points), Decimal(0))
+    return SeriesPoint(day, -1, cost, sum(point.unpriced for point in points))
+
+
 def _of_series(points: Sequence[SeriesPoint], series: int) -> list[SeriesPoint]:
     return [point for point in points if point.series == series]
 
 
-def _bars(name: str, colour: str, points: Sequence[SeriesPoint]) -> go.Bar:
+def _entries_query(report: Report, value: str = "") -> str:
+    """Where a click on a bar leads; the page's script puts the bar's day in."""
+    return report.filters.entries_query(**({report.dimension.name: value} if value else {}))
+
+
+def _bars(name: str, colour: str, points: Sequence[SeriesPoint], entries_query: str) -> go.Bar:
     return go.Bar(
         name=_plain(name),
+        meta=entries_query,
         x=[point.day.isoformat() for point in points],
         y=[money.exact(point.cost) for point in points],
         customdata=[_said(point) for point in points],
@@ -116,8 +135,9 @@ def _bars(name: str, colour: str, points: Sequence[SeriesPoint]) -> go.Bar:
 
 
 def _said(point: SeriesPoint) -> str:
-    shown = money.exact_usd(point.cost)
-    return f"{shown} + {point.unpriced} of unknown cost" if point.unpriced > 0 else shown
+    known = [] if point.known_cost is None else [money.exact_usd(point.cost)]
+    unknown = [f"{point.unpriced} of unknown cost"] if point.unpriced > 0 else []
+    return " + ".join(known + unknown)
 
 
 def _plain(name: str) -> str:

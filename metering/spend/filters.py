@@ -11,12 +11,16 @@ PERIODS = {
     "7d": "7 days",
     "month": "Month to date",
     "last-month": "Last month",
+    "90d": "90 days",
+    "quarter": "This quarter",
 }
 GROUPINGS = ("team", "model", "provider", "key", "route", "cost_center")
 USAGE = ("reported", "drained", "estimated", "unknown")
 OUTCOMES = ("ok", "failed", "error", "cut", "client_closed", "lost")
 COSTS = ("known", "unknown")
+SORTS = ("name", "cost", "unknown", "average", "calls", "attempts", "input", "output", "reasoning", "latency")
 KINDS = ("attempt", "cache_hit", "correction")
+YEARS = range(2000, 3000)
 LONGEST = 200  # characters of any value; names and ids are shorter
 
 
@@ -38,6 +42,7 @@ class Filters:
     key: str = ""
     route: str = ""
     cost_center: str = ""
+    sort: str = ""  # the column that orders the table; empty: the dearest first
 
     def query(self, **changes: object) -> str:
         """The query string of this page with ``changes``; a preset stays a preset, so bookmarks move on."""
@@ -48,7 +53,7 @@ class Filters:
         else:
             pairs += [("from", changed.start.isoformat()), ("to", changed.end.isoformat())]
         pairs.append(("by", changed.by))
-        pairs += [(name, getattr(changed, name)) for name in GROUPINGS if getattr(changed, name)]
+        pairs += [(name, getattr(changed, name)) for name in (*GROUPINGS, "sort") if getattr(changed, name)]
         return urlencode(pairs)
 
     def entries_query(self, **extra: str) -> str:
@@ -56,6 +61,15 @@ class Filters:
         pairs = [("from", self.start.isoformat()), ("to", self.end.isoformat())]
         given = {name: getattr(self, name) for name in GROUPINGS} | extra
         return urlencode(pairs + [(name, value) for name, value in given.items() if value])
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days + 1
+
+    def before(self) -> "Filters":
+        """The same number of days just before these."""
+        last = self.start - dt.timedelta(days=1)
+        return replace(self, start=last - dt.timedelta(days=self.days - 1), end=last, period="")
 
     @property
     def narrowed(self) -> bool:
@@ -98,6 +112,10 @@ def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
         return today, today
     if period == "7d":
         return today - dt.timedelta(days=6), today
+    if period == "90d":
+        return today - dt.timedelta(days=89), today
+    if period == "quarter":
+        return first.replace(month=3 * ((today.month - 1) // 3) + 1), today
     if period == "last-month":
         last = first - dt.timedelta(days=1)
         return last.replace(day=1), last
@@ -107,6 +125,7 @@ def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
 def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     """The filters of a report. Raises BadFilter."""
     texts = {name: _text(query, name) for name in GROUPINGS}
+    texts["sort"] = _one_of(query, "sort", SORTS)
     by = _one_of(query, "by", GROUPINGS) or "team"
     start, end = _day(query, "from"), _day(query, "to")
     period = _one_of(query, "period", tuple(PERIODS))
@@ -157,6 +176,9 @@ def _day(query: Mapping[str, str], name: str) -> dt.date | None:
     if not value:
         return None
     try:
-        return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+        day = dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
     except ValueError as error:
         raise BadFilter(f"{name} must be a day such as 2026-11-30") from error
+    if day.year not in YEARS:
+        raise BadFilter(f"{name} must be a day from {YEARS[0]} to {YEARS[-1]}")
+    return day

@@ -1,7 +1,7 @@
 """The reads of the finance pages, as plain rows. Totals come from the rollup alone, never from the ledger."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
@@ -11,11 +11,13 @@ from django.db.models.functions import Coalesce
 from catalog.models import Team
 from catalog.visibility import Visibility
 from metering.models import DailySpend
+from metering.spend import money, tables
 from metering.spend.filters import Filters
+from metering.spend.tables import GroupRow
+from metering.spend.totals import MONEY, SUMS, Totals
 
 SHOWN_SERIES = 8  # bars of a chart; the rest are added up as one more
 OTHER = "Other"
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,95 +66,6 @@ PER_ATTEMPT = {"model", "provider"}
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums of the rollup. ``cost`` leaves out ``unpriced`` entries: at most ``exposure`` more."""
-
-    calls: int = 0
-    attempts: int = 0
-    failed: int = 0
-    unpriced: int = 0
-    estimated: int = 0
-    overruns: int = 0
-    input: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    output: int = 0
-    reasoning: int = 0
-    audio_input: int = 0
-    audio_output: int = 0
-    requests: int = 0
-    cost: Decimal = ZERO
-    exposure: Decimal = ZERO
-    latency_ms: int = 0
-    answered: int = 0
-
-    def __add__(self, other: Self) -> "Totals":
-        return Totals(**{name: getattr(self, name) + getattr(other, name) for name in SUMS})
-
-    @property
-    def cache_write(self) -> int:
-        return self.cache_write_5m + self.cache_write_1h
-
-    @property
-    def total_input(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.audio_input
-
-    @property
-    def total_output(self) -> int:
-        return self.output + self.reasoning + self.audio_output
-
-    @property
-    def tokens(self) -> int:
-        return self.total_input + self.total_output
-
-    @property
-    def reasoning_share(self) -> Decimal | None:
-        """Of the output tokens; None when there were none."""
-        return Decimal(self.reasoning) / self.total_output if self.total_output else None
-
-    @property
-    def known_cost(self) -> Decimal | None:
-        """None when nothing of it is known: entries of unknown cost alone are not free."""
-        return None if self.unpriced > 0 and self.cost == 0 else self.cost
-
-    @property
-    def cost_per_call(self) -> Decimal | None:
-        return self.cost / self.calls if self.calls and self.known_cost is not None else None
-
-    @property
-    def cost_per_attempt(self) -> Decimal | None:
-        """The average over the attempts whose cost is known."""
-        known = self.attempts - self.unpriced
-        return self.cost / known if known > 0 else None
-
-    @property
-    def average_latency_ms(self) -> int | None:
-        return round(Decimal(self.latency_ms) / self.answered) if self.answered else None
-
-
-SUMS = tuple(field.name for field in fields(Totals))
-MONEY = ("cost", "exposure")
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """The totals of one group; ``values`` and ``labels`` follow the dimensions asked for."""
-
-    values: tuple[str, ...]
-    labels: tuple[str, ...]
-    totals: Totals
-
-    @property
-    def value(self) -> str:
-        return self.values[0]
-
-    @property
-    def label(self) -> str:
-        return self.labels[0]
-
-
-@dataclass(frozen=True, slots=True)
 class SeriesPoint:
     """One bar: the cost of one group on one day. ``series`` counts from 0; -1 is all the rest."""
 
@@ -161,14 +74,22 @@ class SeriesPoint:
     cost: Decimal
     unpriced: int
 
+    @property
+    def known_cost(self) -> Decimal | None:
+        """None when nothing of it is known."""
+        return None if self.unpriced > 0 and self.cost == 0 else self.cost
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters on the page offer."""
+    """What the filters on the page offer: what had calls in the period, and what is chosen already."""
 
     teams: tuple[str, ...]
+    cost_centers: tuple[str, ...]
     providers: tuple[str, ...]
     models: tuple[str, ...]
+    routes: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]  # (prefix, label)
 
 
 class SpendRows(QuerySet[DailySpend]):
@@ -226,6 +147,22 @@ class Report:
     def empty(self) -> bool:
         return not self.rows
 
+    @property
+    def cost_decimals(self) -> int:
+        """Of the table's costs: the same for all, so that they align."""
+        return money.decimals([row.totals.known_cost for row in (*self.rows, self.whole)])
+
+    @property
+    def average_decimals(self) -> int:
+        return money.decimals([self.average(row.totals) for row in (*self.rows, self.whole)])
+
+    @property
+    def whole(self) -> GroupRow:
+        return GroupRow(values=("",), labels=("Total",), totals=self.total)
+
+    def average(self, totals: Totals) -> Decimal | None:
+        return _average(self.dimension)(totals)
+
 
 def spend_rows() -> SpendRows:
     return SpendRows(model=DailySpend)
@@ -240,7 +177,7 @@ def report(*, filters: Filters, visibility: Visibility) -> Report:
     return Report(
         filters=filters,
         dimension=dimension,
-        rows=groups,
+        rows=tables.ordered(groups, sort=filters.sort, average=_average(dimension)),
         total=added_up(groups),
         shown=shown,
         bars=rows.bars(dimension, shown) if groups else (),
@@ -250,7 +187,7 @@ def report(*, filters: Filters, visibility: Visibility) -> Report:
 def total(*, filters: Filters, visibility: Visibility) -> Totals:
     """What the filtered entries add up to. One query."""
     sums = {f"sum_{name}": Coalesce(Sum(name), Value(0)) for name in SUMS if name not in MONEY}
-    money = {f"sum_{name}": Coalesce(Sum(name), Value(ZERO)) for name in MONEY}
+    money = {f"sum_{name}": Coalesce(Sum(name), Value(Decimal(0))) for name in MONEY}
     found: dict[str, Any] = spend_rows().seen_by(visibility).matching(filters).aggregate(**sums, **money)
     return Totals(**{name: found[f"sum_{name}"] for name in SUMS})
 
@@ -260,14 +197,23 @@ def added_up(rows: Iterable[GroupRow]) -> Totals:
 
 
 def choices(*, filters: Filters, visibility: Visibility) -> Choices:
-    """Teams that may be seen; providers and models that had calls in the period. Two queries."""
-    teams = tuple(visibility.teams().values_list("name", flat=True))
+    """Teams that may be seen; the rest as it had calls in the period. Two queries."""
+    teams = tuple(visibility.teams().values_list("name", "cost_center"))
     period = spend_rows().seen_by(visibility).filter(day__gte=filters.start, day__lte=filters.end)
-    names = period.order_by().values_list("model__provider__name", "model__name").distinct()
-    pairs = sorted(names)
-    providers = {provider for provider, _ in pairs} | ({filters.provider} - {""})
-    models = {f"{provider}/{model}" for provider, model in pairs} | ({filters.model} - {""})
-    return Choices(teams=teams, providers=tuple(sorted(providers)), models=tuple(sorted(models)))
+    key = DIMENSIONS["key"]
+    names = ("model__provider__name", "model__name", "route", *key.fields)
+    found = tuple(period.order_by().values_list(*names).distinct())
+    keys = {row[3]: key.label(row[3:]) for row in found}
+    if filters.key:
+        keys.setdefault(filters.key, filters.key)
+    return Choices(
+        teams=tuple(name for name, _ in teams),
+        cost_centers=_offered({center for _, center in teams}, filters.cost_center),
+        providers=_offered({row[0] for row in found}, filters.provider),
+        models=_offered({f"{row[0]}/{row[1]}" for row in found}, filters.model),
+        routes=_offered({row[2] for row in found}, filters.route),
+        keys=tuple(sorted(keys.items(), key=lambda pair: pair[1])),
+    )
 
 
 def team_is_visible(*, name: str, visibility: Visibility) -> bool:
@@ -297,6 +243,16 @@ def narrowing(filters: Filters) -> Q:
     if filters.cost_center:
         wanted &= Q(team__cost_center=filters.cost_center)
     return wanted
+
+
+def _average(dimension: Dimension) -> Callable[[Totals], Decimal | None]:
+    if dimension.name in PER_ATTEMPT:
+        return lambda totals: totals.cost_per_attempt
+    return lambda totals: totals.cost_per_call
+
+
+def _offered(names: set[str], chosen: str) -> tuple[str, ...]:
+    return tuple(sorted((names | {chosen}) - {""}))
 
 
 def _equals(dimension: Dimension, value: str, values: Sequence[str]) -> Q:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import comparisons, entries, export, figures, filters, queries
+from metering.spend import bookings, budgets, comparisons, entries, export, figures, filters, queries, trend
 from metering.spend.access import check_scope, for_spend_readers
 
 
@@ -18,13 +18,17 @@ from metering.spend.access import check_scope, for_spend_readers
 def report(request: HttpRequest, seen: Visibility) -> HttpResponse:
     asked = filters.spend_filters(request.GET, today=timezone.localdate())
     check_scope(asked, seen)
+    now = timezone.now()
     found = queries.report(filters=asked, visibility=seen)
     shown = {
         "section": "spend",
         "report": found,
         "filters": asked,
         "choices": queries.choices(filters=asked, visibility=seen),
-        "comparisons": comparisons.comparisons(filters=asked, visibility=seen, now=timezone.now()),
+        "comparisons": comparisons.comparisons(filters=asked, visibility=seen, now=now),
+        "before": trend.before(report=found, visibility=seen),
+        "projection": trend.projection(report=found, today=timezone.localdate(now)),
+        "budgets": budgets.budgets(filters=asked, visibility=seen, now=now),
         "figure": figures.spend_by_day(found),
         "figure_summary": figures.summary(found),
         "day_table": figures.day_table(found),
@@ -75,7 +79,7 @@ def entry_list_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
 @require_safe
 @for_spend_readers
 def request_detail(request: HttpRequest, seen: Visibility, request_id: uuid.UUID) -> HttpResponse:
-    found = entries.request(request_id=request_id, visibility=seen)
+    found = bookings.request(request_id=request_id, visibility=seen)
     if found is None:
         raise Http404("no such request")
     return render(request, "spend/request.html", {"section": "entries", "found": found})

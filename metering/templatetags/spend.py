@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from metering.spend import money
+from metering.spend.filters import Filters
 
 register = template.Library()
 
@@ -29,11 +30,32 @@ def exact_usd(amount: Decimal | None) -> SafeString:
 
 
 @register.filter
+def delta_usd(amount: Decimal) -> str:
+    """What is added or taken away: every digit and a sign."""
+    return money.exact_usd(amount) if amount < 0 else f"+{money.exact_usd(amount)}"
+
+
+@register.filter
 def rate(amount: Decimal | None) -> SafeString:
     """A rate: every digit, two decimals at least."""
     if amount is None:
         return format_html('<span class="unknown">{}</span>', money.UNKNOWN)
     return format_html("{}", money.rate_usd(amount))
+
+
+@register.filter
+def usd_in(amount: Decimal | None, places: int) -> SafeString:
+    """A total in a column of so many decimals."""
+    if amount is None:
+        return format_html('<span class="unknown">{}</span>', money.UNKNOWN)
+    title, shown = money.exact_usd(amount), money.fixed_usd(amount, places)
+    return format_html('<span title="{}">{}</span>', title, shown)
+
+
+@register.filter
+def about_usd_in(amount: Decimal | None, places: int) -> str:
+    """A quotient in a column of so many decimals."""
+    return money.NOTHING if amount is None else money.fixed_usd(amount, places)
 
 
 @register.filter
@@ -46,6 +68,22 @@ def about_usd(amount: Decimal | None) -> str:
 def count(number: int | None) -> str:
     """``1,234,567``; unknown is said, not shown as nothing."""
     return money.UNKNOWN if number is None else f"{number:,}"
+
+
+@register.filter
+def short(number: int) -> SafeString:
+    """``192.0 M``, with the exact count on hover and for copying."""
+    return format_html('<span title="{}">{}</span>', f"{number:,}", money.short(number))
+
+
+@register.filter
+def change(share: Decimal) -> str:
+    return money.change(share)
+
+
+@register.filter
+def share_of(part: Decimal | None, whole: Decimal | None) -> str:
+    return money.percent(part / whole if part is not None and whole else None)
 
 
 @register.filter
@@ -62,7 +100,7 @@ def milliseconds(duration: int | None) -> str:
 
 @register.filter
 def times(ratio: Decimal) -> str:
-    return f"{ratio:.2f}x"
+    return f"{ratio:.2f} times"
 
 
 @register.simple_tag
@@ -84,3 +122,9 @@ def entries_query(filters: object, by: str = "", value: str = "", **extra: str) 
     named = {by: value} if by else {}
     query: str = filters.entries_query(**(named | extra))  # type: ignore[attr-defined]
     return query
+
+
+@register.filter
+def sorted_by(filters: Filters, column: str) -> str:
+    """The query string of the same page, ordered by ``column``."""
+    return filters.query(sort="" if column == "cost" else column)

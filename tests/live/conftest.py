@@ -161,7 +161,7 @@ def new_house(
     settings_of_houses: dict[str, str],
 ) -> Callable[..., House]:
     """Makes a house in a database of its own; ``close`` and ``databases.drop`` are the caller's."""
-    template, key = configured
+    _, key = configured
 
     def make(*, name: str, workers: int = 2) -> House:
         return House(

@@ -1,4 +1,4 @@
-"""Bad input gets an OpenAI-shaped error with the right status, reaches no vendor, and leaves nothing behind."""
+"""Bad input gets an OpenAI-shaped error with the right status, reaches no vendor, leaves nothing behind."""
 
 import json
 import socket
@@ -114,11 +114,12 @@ class TestBody:
         def pieces() -> Iterator[bytes]:
             yield from [b"x" * 1_000_000] * 30
 
-        try:
-            answer = house.http.post("/v1/chat/completions", content=pieces(), headers=house.headers())
-        except httpx2.WriteError:
-            pytest.skip("the gateway had closed the connection before the client looked")
-        refused(house, answer, 413, "request_too_large")
+        refused(
+            house,
+            house.http.post("/v1/chat/completions", content=pieces(), headers=house.headers()),
+            413,
+            "request_too_large",
+        )
 
     def test_a_stream_is_refused_as_a_plain_call_is(self, house: House) -> None:
         refused(
@@ -142,13 +143,13 @@ class TestModel:
         refused(house, house.chat("openai/gpt-4o", key=key), 403, "model_not_allowed", "model")
 
     def test_not_allowed_to_the_key(self, house: House) -> None:
-        key = house.new_key(models=MODEL)
+        key = house.new_key(models=(MODEL,))
         assert house.chat(MODEL, key=key).status_code == 200
         house.vendors.reset()
         refused(house, house.chat("gpt-4o", key=key), 403, "model_not_allowed", "model")
 
     def test_only_what_may_be_called_is_listed(self, house: House) -> None:
-        key = house.new_key(models=MODEL)
+        key = house.new_key(models=(MODEL,))
         listed = house.http.get("/v1/models", headers=house.headers(key)).json()["data"]
         assert [model["id"] for model in listed] == [MODEL]
 
@@ -204,7 +205,7 @@ class TestKey:
             assert house.http.post("/v1/chat/completions", content=body, headers=headers).status_code == 200
 
     def test_expired(self, house: House) -> None:
-        key = house.new_key(name="short", expires="1h")
+        key = house.new_key(name="short")
         assert house.chat(MODEL, key=key).status_code == 200
         house.vendors.reset()
         house.sql("UPDATE catalog_apikey SET expires_at = now() + interval '1 second' WHERE name = 'short'")

@@ -1,4 +1,4 @@
-"""Ten thousand calls: the ledger, the budgets, the rollup, the command, the page and the files say the same."""
+"""Ten thousand calls: ledger, budgets, rollup, command, page and files say the same."""
 
 import asyncio
 import csv
@@ -253,7 +253,10 @@ def test_every_number_of_ten_thousand_calls_agrees(house: House) -> None:
 
     # The budgets and the rollup.
     assert {team: house.budget(team)["spent"] for team in TEAMS} == expected
-    rollup = "SELECT t.name AS team, sum(d.cost) AS cost FROM metering_dailyspend d JOIN catalog_team t ON t.id = d.team_id GROUP BY 1"
+    rollup = (
+        "SELECT t.name AS team, sum(d.cost) AS cost FROM metering_dailyspend d"
+        " JOIN catalog_team t ON t.id = d.team_id GROUP BY t.name"
+    )
     assert by_team(house.sql(rollup), "cost") == expected
 
     # The command.

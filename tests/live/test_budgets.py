@@ -62,6 +62,18 @@ amount = "5"
 period = "day"
 
 [[teams]]
+name = "thrifty"
+models = ["*"]
+[[teams.limits]]
+amount = "100.0"
+
+[[teams]]
+name = "growing"
+models = ["*"]
+[[teams.limits]]
+amount = "0.1"
+
+[[teams]]
 name = "watched"
 models = ["*"]
 [[teams.limits]]
@@ -70,10 +82,14 @@ mode = "soft"
 """
 CALLS = 50
 WINDOWS = """
-SELECT l.amount, w.spent, w.held, w.exposed FROM metering_limitwindow w JOIN metering_limit l ON l.id = w.limit_id
+SELECT l.amount, w.spent, w.held, w.exposed
+FROM metering_limitwindow w JOIN metering_limit l ON l.id = w.limit_id
 WHERE l.mode = 'hard' AND l.unit = 'usd'
 """
-BODY = b'{"model": "claude-haiku-4-5", "stream": false, "max_tokens": 1000, "messages": [{"role": "user", "content": "Go on."}]}'
+BODY = (
+    b'{"model": "claude-haiku-4-5", "stream": false, "max_tokens": 1000, '
+    b'"messages": [{"role": "user", "content": "Go on."}]}'
+)
 # Haiku at 1.00 / 5.00 USD per million, one token for each byte at most: what a call of BODY sets aside.
 HELD = (len(BODY) * Decimal("1.00") + 1000 * Decimal("5.00")) / 1_000_000
 ROOM_FOR_THREE = (HELD * 7 / 2).quantize(Decimal("0.000001"))
@@ -197,7 +213,6 @@ def test_ten_calls_of_a_tenth_fit_into_one_exactly(house: House) -> None:
 
 def test_the_answer_is_cut_to_what_the_budget_affords(house: House) -> None:
     """A caller who named no ceiling is given what is left, if that is useful."""
-    house.apply('[[teams]]\nname = "thrifty"\nmodels = ["*"]\n[[teams.limits]]\namount = "100.0"\n')
     key = house.new_key(team="thrifty")
     house.vendors.behave({"text": "word " * 4000})
     answer = house.chat("dime", key=key)
@@ -223,7 +238,6 @@ def test_a_soft_budget_counts_and_never_refuses(house: House) -> None:
 
 
 def test_a_changed_amount_counts_at_once(house: House) -> None:
-    house.apply('[[teams]]\nname = "growing"\nmodels = ["*"]\n[[teams.limits]]\namount = "0.1"\n')
     key = house.new_key(team="growing")
     statuses = [house.chat("dime", key=key, max_tokens=1).status_code for _ in range(2)]
     house.apply('[[teams]]\nname = "growing"\n[[teams.limits]]\namount = "0.2"\n')

@@ -23,6 +23,10 @@ max_output_tokens = 1000
 effective_from = "2020-01-01T00:00:00Z"
 input = "1.00"
 output = "1.00"
+
+[[teams]]
+name = "leaver"
+models = ["*"]
 """
 WITHIN = 1.0  # seconds, of DESIGN.md
 
@@ -50,12 +54,12 @@ def test_a_new_price_reaches_both_workers(house: House, workers: list[Worker]) -
     for worker in workers:
         until(lambda w=worker: cost_told(w, "phi") == new, seconds=WITHIN, what="the new price", every=0.02)
     rows = house.sql(
-        "SELECT p.id, p.input, p.effective_to FROM catalog_price p JOIN catalog_languagemodel m ON m.id = p.model_id"
-        " WHERE m.name = 'phi' ORDER BY p.effective_from"
+        "SELECT p.id, p.input, p.effective_to FROM catalog_price p"
+        " JOIN catalog_languagemodel m ON m.id = p.model_id WHERE m.name = 'phi' ORDER BY p.effective_from"
     )
     assert [row["input"] for row in rows] == [Decimal(1), Decimal(2)]
     booked = house.sql(
-        "SELECT e.cost, e.price_id, e.started_at FROM metering_costentry e WHERE e.route = 'phi' ORDER BY e.started_at"
+        "SELECT cost, price_id, started_at FROM metering_costentry WHERE route = 'phi' ORDER BY started_at"
     )
     for entry in booked:
         row = rows[0] if entry["started_at"] < rows[0]["effective_to"] else rows[1]
@@ -68,7 +72,8 @@ def test_a_planned_price_begins_by_itself(house: House, workers: list[Worker]) -
         "SELECT to_char(now() + interval '2 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS later"
     )
     house.apply(
-        '[[models]]\nprovider = "local"\nname = "planned"\n[[models.prices]]\ninput = "1.00"\noutput = "1.00"\n'
+        '[[models]]\nprovider = "local"\nname = "planned"\n'
+        '[[models.prices]]\ninput = "1.00"\noutput = "1.00"\n'
         f'[[models.prices]]\neffective_from = "{now["later"]}"\ninput = "3.00"\noutput = "3.00"\n'
     )
     for worker in workers:
@@ -97,7 +102,6 @@ def test_a_new_key_works_at_once(house: House, workers: list[Worker]) -> None:
 
 
 def test_a_disabled_team_is_shut_out(house: House, workers: list[Worker]) -> None:
-    house.apply('[[teams]]\nname = "leaver"\nmodels = ["*"]\n')
     key = house.new_key(team="leaver")
     house.apply('[[teams]]\nname = "leaver"\nenabled = false\n')
     for worker in workers:
@@ -129,7 +133,8 @@ def test_a_bad_file_changes_nothing_and_names_the_line(house: House) -> None:
         "SELECT (SELECT count(*) FROM catalog_team) AS teams, (SELECT count(*) FROM catalog_price) AS prices"
     )
     before = house.sql(configuration)
-    bad = '[[teams]]\nname = "good"\n\n[[models]]\nprovider = "local"\nname = "x"\n[[models.prices]]\ninput = "free"\n'
+    model = '[[models]]\nprovider = "local"\nname = "x"\n[[models.prices]]\ninput = "free"\n'
+    bad = '[[teams]]\nname = "good"\n\n' + model
     done = house.manage("apply", "-", stdin=bad)
     assert done.returncode != 0
     assert "line 8" in done.stderr

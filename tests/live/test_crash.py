@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import aiohttp
+import httpx2
 import pytest
 
 from tests.live.conftest import NewHouse
@@ -88,7 +90,7 @@ async def call_streamed(session: aiohttp.ClientSession, house: House, model: str
 
 
 async def load(house: House, notes: Notes, disturb: Callable[[], None]) -> None:
-    """Sixteen callers, half of them streaming, until the time is over; ``disturb`` is called twice meanwhile."""
+    """Sixteen callers, half of them streaming, for LOAD_SECONDS; ``disturb`` is called twice meanwhile."""
     running = True
 
     async def caller(number: int) -> None:
@@ -163,4 +165,64 @@ def test_kill_9_under_load(doomed: House) -> None:
     )[0].values()
     window = house.budget("search")
     assert (window["spent"], window["exposed"], window["held"]) == (known, exposure, 0)
+    house.verify()
+
+
+def test_asked_to_stop_it_finishes_the_calls_under_way(doomed: House) -> None:
+    house = doomed
+    house.vendors.behave({"latency": 0.5, "chunk_delay": 0.1, "chunks": 8})
+    notes = Notes()
+
+    async def calls_and_a_stop() -> None:
+        async with aiohttp.ClientSession(base_url=house.url) as session:
+            calls = [
+                asyncio.create_task(call(session, house, model, notes))
+                for model in MODELS
+                for call in (call_plain, call_streamed)
+            ]
+            await asyncio.to_thread(
+                until,
+                lambda: len(house.vendors.calls()) == len(calls),
+                seconds=5,
+                what="the vendors see all calls",
+            )
+            assert house.server is not None
+            house.server.process.terminate()
+            await asyncio.gather(*calls)
+
+    asyncio.run(calls_and_a_stop())
+    assert house.server is not None
+    assert house.server.process.wait(20) == 0
+    assert (len(notes.plain), len(notes.streamed), notes.broken) == (len(MODELS), len(MODELS), 0)
+    booked = house.sql("SELECT request_id FROM metering_costentry WHERE outcome = 'ok' AND cost IS NOT NULL")
+    assert {str(row["request_id"]) for row in booked} == notes.plain.keys() | notes.streamed
+    assert house.open_holds() == 0
+    assert house.sql("SELECT * FROM metering_workerlease") == []
+    house.verify()
+
+
+def test_an_answer_that_comes_after_the_sweep_corrects_it(doomed: House) -> None:
+    """A worker that was only paused is taken for dead; when it goes on, the books get the truth."""
+    house = doomed
+    house.vendors.behave({"latency": 0.5})
+    answers: list[httpx2.Response] = []
+    caller = threading.Thread(target=lambda: answers.append(house.chat("gpt-4o")))
+    caller.start()
+    until(house.open_holds, seconds=5, what="the hold")
+    [hold] = house.sql("SELECT l.pid FROM metering_hold h JOIN metering_workerlease l ON l.id = h.worker")
+    os.kill(hold["pid"], signal.SIGSTOP)
+    try:
+        until(lambda: not house.open_holds(), seconds=SWEEP_SECONDS, what="the hold is swept", every=0.5)
+        exposed = house.budget("search")["exposed"]
+    finally:
+        os.kill(hold["pid"], signal.SIGCONT)
+    caller.join()
+
+    [answer] = answers
+    cost = Decimal(answer.headers["x-tallygate-cost-usd"])
+    lost, late = house.entries(answer.headers["x-request-id"])
+    assert (lost["outcome"], lost["cost"], lost["exposure"]) == ("lost", None, exposed)
+    assert (late["kind"], late["corrects_id"], late["cost"]) == ("correction", lost["id"], cost)
+    window = house.budget("search")
+    assert (window["spent"], window["exposed"], window["held"]) == (cost, 0, 0)
     house.verify()

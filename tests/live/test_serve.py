@@ -1,4 +1,4 @@
-"""``manage.py serve``: sets up once, starts beside another, stops cleanly, and survives ``kill -9`` of everything."""
+"""``manage.py serve``: sets up once, starts beside another, stops cleanly, survives ``kill -9``."""
 
 import contextlib
 import json
@@ -140,7 +140,7 @@ def test_without_a_provider_it_serves_and_says_that_it_is_not_ready(empty: str, 
 
 
 class TestEmbedded:
-    """Without DATABASE_URL: PostgreSQL under TALLYGATE_VAR, started and stopped with the command that needs it."""
+    """Without DATABASE_URL: PostgreSQL under TALLYGATE_VAR, started and stopped with its users."""
 
     def test_everything_killed_starts_again_with_its_data(self, tmp_path: Path, serve: Serve) -> None:
         directory = tmp_path / "var" / "postgres"

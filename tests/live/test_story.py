@@ -37,7 +37,7 @@ class TestOneQuestion:
     def test_a_streamed_and_a_plain_call_are_booked_alike(self, house: House, model: str) -> None:
         plain = house.entry(house.chat(model).headers["x-request-id"])
         streamed = house.entry(house.stream(model).request_id)
-        same = "cost input cache_read cache_write_5m output reasoning price_id variant finish_reason".split()
+        same = ("cost", "input", "cache_read", "output", "reasoning", "price_id", "variant", "finish_reason")
         assert {name: plain[name] for name in same} == {name: streamed[name] for name in same}
 
 

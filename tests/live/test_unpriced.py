@@ -1,4 +1,4 @@
-"""A model without a price: its cost is unknown, said everywhere, refused under a hard budget, and never zero."""
+"""A model without a price: its cost is unknown, said so everywhere, refused under a hard budget, never 0."""
 
 import csv
 import io
@@ -17,6 +17,10 @@ name = "careful"
 models = ["*"]
 [[teams.limits]]
 amount = "50.0"
+
+[[teams]]
+name = "curious"
+models = ["*"]
 
 [[teams]]
 name = "watched"
@@ -67,7 +71,6 @@ def test_elsewhere_the_cost_is_unknown(house: House, team: str, stream: bool) ->
 
 
 def test_said_on_every_screen_and_priced_from_its_first_price_on(house: House) -> None:
-    house.apply('[[teams]]\nname = "curious"\nmodels = ["*"]\n')
     key = house.new_key(team="curious")
     request_id = house.chat("unpriced", key=key).headers["x-request-id"]
     known = house.chat("llama", key=key).headers["x-tallygate-cost-usd"]
@@ -92,6 +95,7 @@ def test_said_on_every_screen_and_priced_from_its_first_price_on(house: House) -
         assert cells == {"local/unpriced": ("", "1"), "local/llama": (known, "0")}
         detail = browser.get(f"/spend/entries/{request_id}/")
         assert detail.status_code == 200
+        open("/tmp/tg-live/d.html","w").write(detail.text)
         assert "no price in force" in detail.text.lower()
         assert "unknown" in detail.text
         assert "$0.00<" not in detail.text

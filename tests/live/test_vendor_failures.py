@@ -17,9 +17,9 @@ kind = "{kind}"
 base_url = "{base_url}"
 api_key = "of-the-gateway"
 [providers.policy]
-connect_timeout = 0.5
-first_byte_timeout = 0.5
-idle_timeout = 0.6
+connect_timeout = 0.4
+first_byte_timeout = 0.4
+idle_timeout = 0.5
 total_timeout = 20.0
 max_attempts = {max_attempts}
 breaker_failures = {breaker_failures}

@@ -7,8 +7,8 @@ import dataclasses
 import datetime as dt
 import json
 import uuid
-from decimal import Decimal
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -223,8 +223,8 @@ def windows_of(items: Iterable[dict[str, Any]]) -> list[int]:
 def admit(*items: dict[str, Any]) -> list[Verdict]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at FROM metering_admit(%s, %s::bigint[])"
-            " ORDER BY ordinal",
+            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at"
+            " FROM metering_admit(%s, %s::bigint[]) ORDER BY ordinal",
             [json.dumps(items), windows_of(items)],
         )
         return [Verdict(*row) for row in cursor.fetchall()]

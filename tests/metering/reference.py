@@ -1,4 +1,4 @@
-"""What the ledger's SQL should do, in plain Python: nothing is summed up ahead, everything is counted from lists.
+"""What the ledger's SQL should do, in plain Python: nothing is kept summed up, all is counted from lists.
 
 Amounts are integers: USD in units of 10^-12, tokens and requests as they are.
 """
@@ -105,13 +105,17 @@ class Ledger:
 
     def spent(self, window: Window) -> int:
         return sum(
-            {"usd": entry.cost or 0, "tokens": entry.tokens or 0, "requests": entry.requests}[window.limit.unit]
+            {"usd": entry.cost or 0, "tokens": entry.tokens or 0, "requests": entry.requests}[
+                window.limit.unit
+            ]
             for entry in self._in(window)
         )
 
     def exposed(self, window: Window) -> int:
         return sum(
-            {"usd": entry.exposure or 0, "tokens": entry.exposure_tokens or 0, "requests": 0}[window.limit.unit]
+            {"usd": entry.exposure or 0, "tokens": entry.exposure_tokens or 0, "requests": 0}[
+                window.limit.unit
+            ]
             for entry in self._in(window)
         )
 

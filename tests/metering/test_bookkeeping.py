@@ -32,13 +32,17 @@ ADMISSION = Admission(
 USAGE = Usage(input=1_000, output=100, reasoning=50)
 
 
-def entry(*, admission: Admission = ADMISSION, prices: Any = PRICES, zone: str = "UTC", **result: Any) -> Entry:
+def entry(
+    *, admission: Admission = ADMISSION, prices: Any = PRICES, zone: str = "UTC", **result: Any
+) -> Entry:
     given = Result(**({"outcome": "ok"} | result))
     return bookkeeping.entry_for(admission=admission, result=given, prices=prices, zone=ZoneInfo(zone))
 
 
 def test_a_good_answer_is_booked_at_its_cost() -> None:
-    booked = entry(usage=USAGE, usage_source="reported", raw_usage={"total_tokens": 1150}, status=200, latency_ms=90)
+    booked = entry(
+        usage=USAGE, usage_source="reported", raw_usage={"total_tokens": 1150}, status=200, latency_ms=90
+    )
 
     assert (booked.cost, booked.cost_reason, booked.price_id) == (Decimal("0.0013"), "", 5)
     assert (booked.input, booked.output, booked.reasoning, booked.cache_read) == (1_000, 100, 50, 0)
@@ -98,7 +102,9 @@ def test_where_the_usage_comes_from_is_kept(source: str) -> None:
     assert entry(outcome="client_closed", usage=USAGE, usage_source=source).usage_source == source
 
 
-@pytest.mark.parametrize(("held", "overrun"), [("0.001299999999", True), ("0.0013", False), ("0.0014", False)])
+@pytest.mark.parametrize(
+    ("held", "overrun"), [("0.001299999999", True), ("0.0013", False), ("0.0014", False)]
+)
 def test_a_cost_above_the_hold_is_an_overrun(held: str, overrun: bool) -> None:
     admission = Admission(
         call=CALL, output_tokens=50, output_wanted=50, held_usd=Decimal(held), held_tokens=150, limited=True
@@ -129,7 +135,12 @@ def test_a_lost_call_is_booked_as_unknown_with_the_hold_as_exposure() -> None:
         call=CALL, held_usd=Decimal("0.60"), held_tokens=150, price_id=5, zone=ZoneInfo("UTC")
     )
 
-    assert (booked.outcome, booked.cost, booked.cost_reason, booked.usage_source) == ("lost", None, "lost", "unknown")
+    assert (booked.outcome, booked.cost, booked.cost_reason, booked.usage_source) == (
+        "lost",
+        None,
+        "lost",
+        "unknown",
+    )
     assert (booked.exposure, booked.exposure_tokens, booked.held, booked.price_id) == (
         Decimal("0.60"),
         150,
@@ -166,7 +177,12 @@ def test_a_vendors_texts_are_made_storable_at_the_length_of_their_columns() -> N
     odd = "\x00\ud800" + "x" * 1_000_000
 
     booked = entry(
-        usage=USAGE, usage_source="reported", error_message=odd, finish_reason=odd, served_model=odd, upstream_id=odd
+        usage=USAGE,
+        usage_source="reported",
+        error_message=odd,
+        finish_reason=odd,
+        served_model=odd,
+        upstream_id=odd,
     )
 
     texts = (booked.error_message, booked.finish_reason, booked.served_model, booked.upstream_id)

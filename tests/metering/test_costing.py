@@ -21,7 +21,10 @@ def cost(usage: Usage, *prices: object, at: dt.datetime = AT, variant: str = "st
     ("usage", "price", "usd"),
     [
         pytest.param(
-            Usage(input=6, cache_write_5m=159_217, output=2_745), OPUS, "1.06376125", id="C1 writes are billed once"
+            Usage(input=6, cache_write_5m=159_217, output=2_745),
+            OPUS,
+            "1.06376125",
+            id="C1 writes are billed once",
         ),
         pytest.param(
             Usage(input=3_914, cache_read=16_298, output=0),
@@ -31,19 +34,34 @@ def cost(usage: Usage, *prices: object, at: dt.datetime = AT, variant: str = "st
         ),
         pytest.param(Usage(cache_write_5m=1_000), OPUS, "0.00625", id="C3 writes alone cost"),
         pytest.param(
-            Usage(cache_write_5m=600_000, cache_write_1h=400_000), OPUS, "7.75", id="C4 one-hour writes cost their own"
+            Usage(cache_write_5m=600_000, cache_write_1h=400_000),
+            OPUS,
+            "7.75",
+            id="C4 one-hour writes cost their own",
         ),
         pytest.param(
-            Usage(output=34, reasoning=448), row(input="1", output="10"), "0.00482", id="C5 reasoning is billed as output"
+            Usage(output=34, reasoning=448),
+            row(input="1", output="10"),
+            "0.00482",
+            id="C5 reasoning is billed as output",
         ),
         pytest.param(
-            Usage(input=20, output=151, reasoning=382), row(input="0.3", output="2.5"), "0.0013385", id="C6 thinking"
+            Usage(input=20, output=151, reasoning=382),
+            row(input="0.3", output="2.5"),
+            "0.0013385",
+            id="C6 thinking",
         ),
         pytest.param(
-            Usage(output=100, reasoning=100), row(input="1", output="10", reasoning="4"), "0.0014", id="reasoning's own rate"
+            Usage(output=100, reasoning=100),
+            row(input="1", output="10", reasoning="4"),
+            "0.0014",
+            id="reasoning's own rate",
         ),
         pytest.param(
-            Usage(output=100, reasoning=100), row(input="1", output="10", reasoning="0"), "0.001", id="reasoning is free"
+            Usage(output=100, reasoning=100),
+            row(input="1", output="10", reasoning="0"),
+            "0.001",
+            id="reasoning is free",
         ),
         pytest.param(
             Usage(audio_input=1_000, audio_output=500),
@@ -52,18 +70,30 @@ def cost(usage: Usage, *prices: object, at: dt.datetime = AT, variant: str = "st
             id="audio",
         ),
         pytest.param(
-            Usage(input=1_000, requests=2), row(input="3", output="15", per_request="0.035"), "0.073", id="C9 two searches"
+            Usage(input=1_000, requests=2),
+            row(input="3", output="15", per_request="0.035"),
+            "0.073",
+            id="C9 two searches",
         ),
         pytest.param(
-            Usage(input=1_000), row(input="3", output="15", per_request="0.035"), "0.003", id="C9 declared and not used"
+            Usage(input=1_000),
+            row(input="3", output="15", per_request="0.035"),
+            "0.003",
+            id="C9 declared and not used",
         ),
         pytest.param(Usage(requests=1), row(per_request="0.04"), "0.04", id="a price by request"),
-        pytest.param(Usage(input=1), row(input="0.000001"), "0.000000000001", id="C14 one token at the smallest rate"),
+        pytest.param(
+            Usage(input=1), row(input="0.000001"), "0.000000000001", id="C14 one token at the smallest rate"
+        ),
         pytest.param(Usage(input=10**12), row(input="1"), "1000000", id="C14 a million million tokens"),
-        pytest.param(Usage(input=10**18), row(input="0.000001"), "1000000", id="C14 more than eight bytes on the way"),
+        pytest.param(
+            Usage(input=10**18), row(input="0.000001"), "1000000", id="C14 more than eight bytes on the way"
+        ),
         pytest.param(Usage(input=1_615), row(input="1"), "0.001615", id="C13 no rounding noise"),
         pytest.param(Usage(), OPUS, "0", id="nothing was used"),
-        pytest.param(Usage(input=7, output=9), row(input="0", output="0"), "0", id="D6 a free model is priced"),
+        pytest.param(
+            Usage(input=7, output=9), row(input="0", output="0"), "0", id="D6 a free model is priced"
+        ),
     ],
 )
 def test_cost(usage: Usage, price: object, usd: str) -> None:
@@ -71,14 +101,16 @@ def test_cost(usage: Usage, price: object, usd: str) -> None:
 
 
 def test_the_cheaper_token_was_the_dearer_answer() -> None:
-    """One word each: 3 tokens at 10 a million, and 2 + 139 thinking at 2 a million."""
-    dear_tokens, cheap_tokens = row(1, input="1", output="10"), row(2, input="0.05", output="2")
+    """docs/the-story.md: the same one-word answer, plain and after thinking."""
+    haiku, flash = row(1, input="1.00", output="5.00"), row(2, input="0.30", output="2.50")
 
-    plain = cost(Usage(input=3, output=3), dear_tokens).usd
-    thinking = cost(Usage(input=38, output=2, reasoning=139), cheap_tokens).usd
+    plain = cost(Usage(input=13, output=4), haiku).usd
+    thinking = cost(Usage(input=13, output=4, reasoning=108), flash).usd
 
     assert plain == Decimal("0.000033")
     assert thinking == Decimal("0.0002839")
+    assert plain is not None
+    assert thinking is not None
     assert round(thinking / plain, 1) == Decimal("8.6")
 
 
@@ -86,17 +118,24 @@ def test_the_cheaper_token_was_the_dearer_answer() -> None:
     ("missing", "stands_in"),
     [("cache_read", "input"), ("cache_write_5m", "input"), ("reasoning", "output")],
 )
-def test_a_rate_that_is_not_listed_is_that_of_what_the_tokens_are_part_of(missing: str, stands_in: str) -> None:
+def test_a_rate_that_is_not_listed_is_that_of_what_the_tokens_are_part_of(
+    missing: str, stands_in: str
+) -> None:
     usage = Usage(**{missing: 1_000})
 
-    assert cost(usage, row(input="3", output="15")).usd == {"input": Decimal("0.003"), "output": Decimal("0.015")}[stands_in]
+    assert (
+        cost(usage, row(input="3", output="15")).usd
+        == {"input": Decimal("0.003"), "output": Decimal("0.015")}[stands_in]
+    )
 
 
 @pytest.mark.parametrize("bucket", ["cache_write_1h", "audio_input", "audio_output", "requests"])
 def test_a_kind_of_use_without_a_rate_makes_the_cost_unknown(bucket: str) -> None:
     usage = Usage(input=10, output=10, **{bucket: 1})
 
-    assert cost(usage, row(7, input="3", output="15")) == Cost(usd=None, price_id=7, reason="unpriced_component")
+    assert cost(usage, row(7, input="3", output="15")) == Cost(
+        usd=None, price_id=7, reason="unpriced_component"
+    )
 
 
 @pytest.mark.parametrize("bucket", ["input", "output", "cache_read", "reasoning"])
@@ -226,10 +265,14 @@ def test_peak_hours_are_utc() -> None:
     kolkata = dt.timezone(dt.timedelta(hours=5, minutes=30))
     at = dt.datetime(2026, 11, 20, 14, 30, tzinfo=kolkata)  # 09:00 UTC
 
-    assert cost(Usage(input=1), row(1, input="1"), row(2, input="2", hours=("09:00", "10:00")), at=at).price_id == 2
+    assert (
+        cost(Usage(input=1), row(1, input="1"), row(2, input="2", hours=("09:00", "10:00")), at=at).price_id
+        == 2
+    )
 
 
 # Bounds of holds
+
 
 def bound(*prices: object, input_tokens: int = 1_000, **asked: bool) -> costing.Bound | None:
     options = {"any_variant": False, "with_cache_writes": False, "with_audio": False} | asked
@@ -251,7 +294,12 @@ def test_a_hold_is_made_of_all_input_and_each_output_token() -> None:
         (row(input="2", output="10", cache_read="3"), {}, "0.003", "0.00001"),
         (row(input="2", output="10", reasoning="12"), {}, "0.002", "0.000012"),
         (row(input="2", output="10", audio_input="40", audio_output="80"), {}, "0.002", "0.00001"),
-        (row(input="2", output="10", audio_input="40", audio_output="80"), {"with_audio": True}, "0.04", "0.00008"),
+        (
+            row(input="2", output="10", audio_input="40", audio_output="80"),
+            {"with_audio": True},
+            "0.04",
+            "0.00008",
+        ),
         (row(input="2", output="10", per_request="0.035"), {}, "0.002", "0.00001"),
         (row(per_request="0.035"), {}, "0.035", "0"),
         (row(input="0", output="0"), {}, "0", "0"),
@@ -266,7 +314,9 @@ def test_a_hold_is_at_the_dearest_rates_that_could_apply(
     assert (found.base_usd, found.usd_per_output_token) == (Decimal(base), Decimal(rate))
 
 
-@pytest.mark.parametrize(("input_tokens", "rate"), [(200_000, "0.00001"), (200_001, "0.000015"), (300_000, "0.00002")])
+@pytest.mark.parametrize(
+    ("input_tokens", "rate"), [(200_000, "0.00001"), (200_001, "0.000015"), (300_000, "0.00002")]
+)
 def test_a_hold_reckons_with_a_threshold_that_its_bound_passes(input_tokens: int, rate: str) -> None:
     found = bound(*LONG, input_tokens=input_tokens)
 

@@ -26,7 +26,9 @@ def test_a_cost_equals_the_fraction_and_has_at_most_twelve_decimals(
 ) -> None:
     found = costing.cost_of(usage, [row(**given_rates)], at=AT, variant="standard").usd
 
-    tokens = sum(Fraction(getattr(usage, bucket)) * Fraction(given_rates[bucket]) for bucket in costing.TOKEN_BUCKETS)
+    tokens = sum(
+        Fraction(getattr(usage, bucket)) * Fraction(given_rates[bucket]) for bucket in costing.TOKEN_BUCKETS
+    )
     assert isinstance(found, Decimal)
     assert Fraction(found) == tokens / 10**6 + usage.requests * Fraction(given_rates["per_request"])
     assert found == found.quantize(Decimal("1E-12"), context=costing.EXACT)
@@ -48,21 +50,21 @@ def test_a_cost_is_known_exactly_when_every_kind_of_use_has_a_rate(
 @st.composite
 def price_lists(draw: st.DrawFn) -> list[PriceRow]:
     """A standard price, perhaps with thresholds, peak hours, and other tiers."""
-    found = [row(1, **draw(some_rates))]
+    found = [row(1, **draw(st.one_of(full_rates, some_rates)))]
     for number in range(draw(st.integers(0, 4))):
         extra: dict[str, Any] = {
             "variant": draw(st.sampled_from(["standard", "flex", "priority"])),
             "above": draw(st.sampled_from([0, 50, 100])),
             "hours": draw(st.sampled_from([None, ("00:00", "23:00")])),
         }
-        found.append(row(number + 2, **extra, **draw(some_rates)))
+        found.append(row(number + 2, **extra, **draw(st.one_of(full_rates, some_rates))))
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     prices=price_lists(),
-    usage=st.builds(Usage, **dict.fromkeys(BUCKETS, st.integers(0, 60))),
+    usage=st.builds(Usage, **dict.fromkeys(costing.TOKEN_BUCKETS, st.integers(0, 60))),
     slack=st.integers(0, 100),
     variant=st.sampled_from(["standard", "flex", "priority"]),
 )
@@ -70,8 +72,6 @@ def test_a_hold_is_never_less_than_the_cost_of_any_usage_within_its_bound(
     prices: list[PriceRow], usage: Usage, slack: int, variant: str
 ) -> None:
     cost = costing.cost_of(usage, prices, at=AT, variant=variant).usd
-    assume(cost is not None and usage.requests == 0)
-
     bound = costing.bound_for(
         prices,
         at=AT,
@@ -81,8 +81,9 @@ def test_a_hold_is_never_less_than_the_cost_of_any_usage_within_its_bound(
         with_audio=bool(usage.audio_input or usage.audio_output),
     )
 
+    if cost is None:
+        return  # nothing to compare: the hold is then stated as exposure
     assert bound is not None
-    assert cost is not None
     assert bound.base_usd + bound.usd_per_output_token * usage.total_output >= cost
 
 

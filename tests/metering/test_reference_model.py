@@ -1,4 +1,4 @@
-"""The ledger's SQL against the reference in ``reference.py``: any sequence of calls, any limits, same books."""
+"""The ledger's SQL against ``reference.py``: any sequence of calls, any limits, the same books."""
 
 import datetime as dt
 from decimal import Decimal
@@ -23,7 +23,11 @@ from tests.metering import reference
 from tests.metering.reference import USD
 
 SETTINGS = settings(
-    max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=25,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 MOMENTS = [  # two in one minute; another day of the week; another week; another month
     h.AT,
@@ -134,7 +138,11 @@ class Books(RuleBasedStateMachine):
 
     def _ask(self, data: st.DataObject) -> reference.Ask:
         retried = self.requests and data.draw(st.integers(0, 4)) == 0
-        place = (data.draw(st.sampled_from(self.requests)), len(self.requests) + 2) if retried else (h.new_request(), 1)
+        place = (
+            (data.draw(st.sampled_from(self.requests)), len(self.requests) + 2)
+            if retried
+            else (h.new_request(), 1)
+        )
         self.requests.append(place[0])
         priced = data.draw(st.integers(0, 5)) > 0
         call = reference.Call(
@@ -188,7 +196,9 @@ class Books(RuleBasedStateMachine):
     @rule(data=st.data(), number=st.integers(1, 3))
     def settle(self, data: st.DataObject, number: int) -> None:
         """Some at once, each in one way: known, without usage, without a price, lost, released."""
-        holds = data.draw(st.permutations(sorted(self.ledger.holds.values(), key=lambda hold: hold.call.place)))
+        holds = data.draw(
+            st.permutations(sorted(self.ledger.holds.values(), key=lambda hold: hold.call.place))
+        )
         self._book(*[self._end(hold, data) for hold in holds[:number]])
 
     def _end(self, hold: reference.Hold, data: st.DataObject) -> reference.Entry:
@@ -279,7 +289,11 @@ class Books(RuleBasedStateMachine):
         expected = {
             number: tuple(
                 decimal(amount, window.limit.unit)
-                for amount in (self.ledger.held(window), self.ledger.spent(window), self.ledger.exposed(window))
+                for amount in (
+                    self.ledger.held(window),
+                    self.ledger.spent(window),
+                    self.ledger.exposed(window),
+                )
             )
             for number, window in self.ledger.windows.items()
         }

@@ -324,6 +324,29 @@ def test_two_corrections_of_one_entry_in_one_batch_take_it_off_once(house: House
     assert (daily(house).unpriced, daily(house).cost) == (0, Decimal("0.30"))
 
 
+def test_an_unknown_cost_that_states_no_exposure_is_counted_as_unbounded(house: House) -> None:
+    booked(house, tokens={"input": 100}, cost=None, cost_reason="unpriced", exposure="0.60")
+    assert (daily(house).unpriced, daily(house).unbounded) == (1, 0)
+
+    booked(house, tokens={"input": 100}, cost=None, cost_reason="unpriced")
+
+    assert (daily(house).unpriced, daily(house).unbounded) == (2, 1)
+
+
+def test_pricing_an_unbounded_entry_later_takes_it_off_the_unbounded_once(house: House) -> None:
+    bounded = booked(house, tokens={"input": 100}, cost=None, cost_reason="unpriced", exposure="0.60")
+    unbounded = booked(house, tokens={"input": 100}, cost=None, cost_reason="unpriced")
+
+    h.settle(h.correction(house, bounded, cost="0.40", exposure="-0.60", note="ada: priced"))
+    assert (daily(house).unpriced, daily(house).unbounded) == (1, 1)
+
+    h.settle(
+        h.correction(house, unbounded, cost="0.40", note="ada: priced"),
+        h.correction(house, unbounded, cost="-0.10", note="bob: discount"),
+    )
+    assert (daily(house).unpriced, daily(house).unbounded) == (0, 0)
+
+
 def test_the_same_correction_is_not_booked_twice(house: House) -> None:
     wrong = booked(house, tokens={}, cost="0.50")
     h.settle(h.correction(house, wrong, cost="-0.20", note="ada: price was wrong"))

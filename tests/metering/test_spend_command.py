@@ -74,7 +74,9 @@ def test_a_table_for_people(books: None) -> None:
     columns = "team calls attempts input cache_read output reasoning cost_usd unpriced"
     assert " ".join(lines[1].split()) == columns
     assert lines[-2].split() == ["total", "3", "3", "1000017", "2", "8", "5", "2.50016", "1"]
-    assert lines[-1] == "1 of unknown cost (at most 0 USD), 1 unsettled (0.5 USD set aside)"
+    assert lines[-1] == (
+        "1 of unknown cost (0 at most 0 USD, 1 without any bound), 1 unsettled (0.5 USD set aside)"
+    )
 
 
 def test_a_team_alone(books: None) -> None:

@@ -1,4 +1,4 @@
-"""What the database refuses or tells by itself, whoever writes: the ledger only grows, limits keep their scope."""
+"""What the database does by itself, whoever writes: the ledger only grows, limits keep their scope."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +45,9 @@ def test_the_ledger_only_grows(house: House, word: str, write: Callable[[CostEnt
         lambda house: {"model_id": house.model},
     ],
 )
-def test_scope_unit_and_period_of_a_limit_never_change(house: House, change: Callable[[House], dict[str, Any]]) -> None:
+def test_scope_unit_and_period_of_a_limit_never_change(
+    house: House, change: Callable[[House], dict[str, Any]]
+) -> None:
     limit = h.make_limit(house, "10")
 
     with pytest.raises(IntegrityError, match="never change"), transaction.atomic():
@@ -68,7 +70,9 @@ def test_amount_mode_and_enabled_of_a_limit_may_change(house: House, change: dic
     ],
     ids=["insert", "update", "delete"],
 )
-def test_every_worker_is_told_of_a_changed_limit(own: str, own_house: House, write: Callable[..., Any]) -> None:
+def test_every_worker_is_told_of_a_changed_limit(
+    own: str, own_house: House, write: Callable[..., Any]
+) -> None:
     limit = h.make_limit(own_house, "10")
     with psycopg.connect(own, autocommit=True) as listener:
         listener.execute("LISTEN tallygate_configuration")

@@ -85,7 +85,9 @@ moments = st.datetimes(
     max_value=dt.datetime(2100, 1, 1),  # noqa: DTZ001
     timezones=st.just(dt.UTC),
 )
-zones = st.sampled_from(["UTC", "Asia/Kolkata", "America/Los_Angeles", "Asia/Beirut", "Pacific/Chatham"]).map(ZoneInfo)
+zones = st.sampled_from(["UTC", "Asia/Kolkata", "America/Los_Angeles", "Asia/Beirut", "Pacific/Chatham"]).map(
+    ZoneInfo
+)
 
 
 @given(moment=moments, zone=zones, period=st.sampled_from(PERIODS))

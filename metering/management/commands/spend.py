@@ -13,10 +13,21 @@ from django.utils import timezone
 from catalog.models import Team
 from metering.models import Hold
 from metering.spend import export, filters, money, queries
+from metering.spend.totals import Totals
 from metering.usage import BUCKETS
 
 GROUPINGS = tuple(queries.DIMENSIONS)
-SUMS = ("calls", "attempts", "failed", *BUCKETS, "cost_usd", "unpriced", "exposure_usd", "estimated")
+SUMS = (
+    "calls",
+    "attempts",
+    "failed",
+    *BUCKETS,
+    "cost_usd",
+    "unpriced",
+    "unbounded",
+    "exposure_usd",
+    "estimated",
+)
 
 
 class Command(BaseCommand):
@@ -82,7 +93,8 @@ class Command(BaseCommand):
         ):
             self.stdout.write(text)
         self.stdout.write(
-            f"{total['unpriced']} of unknown cost (at most {total['exposure_usd']} USD), "
+            f"{total['unpriced']} of unknown cost ({total['unpriced'] - total['unbounded']} at most "
+            f"{total['exposure_usd']} USD, {total['unbounded']} without any bound), "
             f"{total['unsettled']} unsettled ({total['held_usd']} USD set aside)"
         )
 
@@ -106,7 +118,7 @@ def _dimensions(by: str) -> list[queries.Dimension]:
     return [queries.DIMENSIONS[name] for name in names]
 
 
-def _figures(totals: queries.Totals) -> dict[str, Any]:
+def _figures(totals: Totals) -> dict[str, Any]:
     """Money as exact decimal strings; null when nothing of it is known."""
     return {
         "calls": totals.calls,
@@ -115,6 +127,7 @@ def _figures(totals: queries.Totals) -> dict[str, Any]:
         **{bucket: getattr(totals, bucket) for bucket in BUCKETS},
         "cost_usd": _exact(totals.known_cost),
         "unpriced": totals.unpriced,
+        "unbounded": totals.unbounded,
         "exposure_usd": _exact(totals.exposure),
         "estimated": totals.estimated,
     }

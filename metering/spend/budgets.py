@@ -1,0 +1,118 @@
+"""What is left of the budgets (limits in USD) that a person may see, in the window that is open now."""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Q
+
+from catalog.visibility import Visibility
+from metering.models import Limit, LimitWindow
+from metering.spend import money
+from metering.spend.filters import Filters
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget. Its figures are None before its window is opened, by the first call in it."""
+
+    id: int
+    team: str
+    scope: str
+    period: str
+    hard: bool
+    amount: Decimal
+    spent: Decimal | None
+    held: Decimal | None
+    exposed: Decimal | None
+    ends_at: dt.datetime | None
+
+    @property
+    def taken(self) -> Decimal | None:
+        """Spent, set aside by open calls, or possibly spent by calls of unknown cost."""
+        if self.spent is None or self.held is None or self.exposed is None:
+            return None
+        return self.spent + self.held + self.exposed
+
+    @property
+    def left(self) -> Decimal | None:
+        return None if self.taken is None else self.amount - self.taken
+
+    @property
+    def share(self) -> Decimal | None:
+        """Of the amount; None when it is unknown, or when nothing is allowed."""
+        return None if self.taken is None or not self.amount else self.taken / self.amount
+
+    @property
+    def bar(self) -> int:
+        """0 to 100."""
+        share = self.share if self.amount else Decimal(1)
+        return min(100, round(100 * (share or ZERO)))
+
+    @property
+    def over(self) -> bool:
+        return self.left is not None and self.left < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The fullest first."""
+
+    rows: tuple[Budget, ...]
+
+    @property
+    def decimals(self) -> int:
+        """The same for all amounts, so that they align."""
+        return money.decimals(
+            amount for row in self.rows for amount in (row.amount, row.spent, row.held, row.exposed, row.left)
+        )
+
+
+def budgets(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> Budgets:
+    """Two queries."""
+    limits = visibility.restrict(Limit.objects.filter(_narrowing(filters), unit=Limit.Unit.USD, enabled=True))
+    found = limits.select_related("team", "api_key", "model__provider").order_by("team__name", "pk")
+    open_now = LimitWindow.objects.filter(limit__in=limits.order_by(), starts_at__lte=now, ends_at__gt=now)
+    windows = {window.limit_id: window for window in open_now}
+    rows = [_budget(limit, windows.get(limit.pk)) for limit in found]
+    return Budgets(tuple(sorted(rows, key=lambda row: -(row.share or ZERO))))
+
+
+def _budget(limit: Limit, window: LimitWindow | None) -> Budget:
+    return Budget(
+        id=limit.pk,
+        team=limit.team.name,
+        scope=_scope(limit),
+        period=limit.period,
+        hard=limit.mode == Limit.Mode.HARD,
+        amount=limit.amount,
+        spent=window.spent if window else None,
+        held=window.held if window else None,
+        exposed=window.exposed if window else None,
+        ends_at=window.ends_at if window and limit.period != Limit.Period.TOTAL else None,
+    )
+
+
+def _scope(limit: Limit) -> str:
+    if limit.api_key is not None:
+        return f"key {limit.api_key.name}"
+    return f"model {limit.model.full_name}" if limit.model is not None else "whole team"
+
+
+def _narrowing(filters: Filters) -> Q:
+    """Budgets in scope of what is asked for: a key's calls count for its team's budgets, too."""
+    wanted = Q()
+    if filters.team:
+        wanted &= Q(team__name=filters.team)
+    if filters.cost_center:
+        wanted &= Q(team__cost_center=filters.cost_center)
+    if filters.key:
+        wanted &= Q(api_key__prefix=filters.key) | Q(api_key=None, team__api_keys__prefix=filters.key)
+    if filters.provider:
+        wanted &= Q(model=None) | Q(model__provider__name=filters.provider)
+    if filters.model:
+        provider, _, name = filters.model.partition("/")
+        wanted &= Q(model=None) | Q(model__provider__name=provider, model__name=name)
+    return wanted

@@ -1,0 +1,356 @@
+"""A worker's books over a real pool, on committed data."""
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from metering import bookkeeping
+from metering.books import Books
+from metering.entries import Admission, Bounds, Call, Entry
+from metering.errors import LedgerUnavailable, LimitReached
+from metering.limit_book import LimitRow
+from metering.models import Limit
+from metering.usage import Usage
+from tests.metering import house as h
+from tests.metering import ledger
+from tests.metering.house import House
+from tests.metering.ledger import BOUNDS, FAR_AWAY
+
+
+@pytest.fixture
+async def books(own: str, own_house: House) -> AsyncIterator[Books]:
+    async with ledger.open_books(own) as (books, _):
+        yield books
+    assert ledger.differences() == []
+
+
+async def hold(books: Books, call: Call, *limits: LimitRow, bounds: Bounds = BOUNDS) -> Admission:
+    return await books.hold(call=call, bounds=bounds, limits=limits, expires_at=FAR_AWAY)
+
+
+def settle(books: Books, house: House, admission: Admission, **result: Any) -> "asyncio.Future[str]":
+    _, durable = books.settle(
+        admission=admission, result=ledger.answer(**result), prices=ledger.prices(house)
+    )
+    return durable
+
+
+async def holds(own: str) -> int:
+    return len(await ledger.rows(own, "SELECT 1 FROM metering_hold"))
+
+
+async def costs(own: str) -> list[Decimal | None]:
+    return [row["cost"] for row in await ledger.rows(own, "SELECT cost FROM metering_costentry ORDER BY id")]
+
+
+@pytest.fixture
+def monthly(own_house: House) -> Limit:
+    """A hard budget of 1.00 USD a month."""
+    return h.make_limit(own_house, "1.00")
+
+
+@pytest.fixture
+async def budget(own: str, own_house: House, monthly: Limit) -> list[LimitRow]:
+    return await ledger.limits(own, own_house)
+
+
+async def test_a_call_is_held_and_then_booked(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    admission = await hold(books, ledger.call(own_house, tags={"env": "prod"}), *budget)
+
+    assert (admission.output_tokens, admission.held_usd, admission.held_tokens) == (50, Decimal("0.60"), 150)
+    assert admission.limited is True
+    [kept] = await ledger.rows(own, "SELECT usd, tags, worker, expires_at FROM metering_hold")
+    assert kept == {
+        "usd": Decimal("0.60"),
+        "tags": {"env": "prod"},
+        "worker": h.WORKER,
+        "expires_at": FAR_AWAY,
+    }
+
+    assert await settle(books, own_house, admission) == "booked"
+
+    assert await holds(own) == 0
+    assert await costs(own) == [Decimal("0.00102")]
+    [window] = await ledger.rows(own, "SELECT held, spent FROM metering_limitwindow")
+    assert window == {"held": 0, "spent": Decimal("0.00102")}
+
+
+async def test_the_cost_is_known_before_it_is_durable(books: Books, own_house: House) -> None:
+    admission = await hold(books, ledger.call(own_house))
+
+    entry, durable = books.settle(
+        admission=admission, result=ledger.answer(), prices=ledger.prices(own_house)
+    )
+
+    assert (entry.cost, durable.done()) == (Decimal("0.00102"), False)
+    await durable
+
+
+async def test_a_call_without_limits_is_held_too(books: Books, own: str, own_house: House) -> None:
+    admission = await hold(books, ledger.call(own_house))
+
+    assert admission.limited is False
+    assert await holds(own) == 1
+
+
+async def test_a_hard_limit_refuses_with_its_facts(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    await hold(books, ledger.call(own_house), *budget)
+
+    with pytest.raises(LimitReached) as refusal:
+        await hold(books, ledger.call(own_house), *budget)
+
+    reached = refusal.value
+    assert (reached.limit_id, reached.reason, reached.period) == (budget[0].id, "usd", "month")
+    assert reached.room == Decimal("0.40")
+    assert reached.resets_at == dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+    assert await holds(own) == 1
+
+
+async def test_calls_at_the_same_moment_share_one_budget(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    """Fifty at once, room for one; two workers' books."""
+    async with ledger.open_books(own, worker=uuid.uuid4()) as (other, _):
+        attempts = [
+            hold(worker, ledger.call(own_house), *budget) for _ in range(25) for worker in (books, other)
+        ]
+        ended = await asyncio.gather(*attempts, return_exceptions=True)
+
+    assert sum(isinstance(end, Admission) for end in ended) == 1
+    assert sum(isinstance(end, LimitReached) for end in ended) == 49
+
+
+async def test_releasing_frees_the_hold_and_books_nothing(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    admission = await hold(books, ledger.call(own_house), *budget)
+
+    assert await books.release(admission.call) == "released"
+
+    assert (await holds(own), await costs(own)) == (0, [])
+
+
+async def test_a_window_deleted_under_us_is_opened_again(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    """The sweeper tidies minute windows away; a worker that knows one by its id finds the new one."""
+    admission = await hold(books, ledger.call(own_house), *budget)
+    await books.release(admission.call)
+    await ledger.execute(own, "DELETE FROM metering_limitwindow")
+
+    assert (await hold(books, ledger.call(own_house), *budget)).held_usd == Decimal("0.60")
+
+
+async def test_a_limit_deleted_under_us_means_try_again(books: Books, own: str, own_house: House) -> None:
+    gone = LimitRow(
+        id=999_999,
+        team_id=own_house.team,
+        api_key_id=None,
+        model_id=None,
+        unit="usd",
+        period="month",
+        mode="hard",
+    )
+
+    with pytest.raises(LedgerUnavailable, match="limits are being changed"):
+        await hold(books, ledger.call(own_house), gone)
+
+    assert await holds(own) == 0
+
+
+async def test_nothing_is_promised_while_postgresql_is_unreachable(own_house: House) -> None:
+    pool = ledger.new_pool("host=127.0.0.1 port=1 dbname=none user=none", timeout=0.2)
+    await pool.open(wait=False)
+    books = Books(pool=pool, zone=h.UTC, worker=h.WORKER)
+    books.start()
+    try:
+        with pytest.raises(LedgerUnavailable):
+            await hold(books, ledger.call(own_house))
+    finally:
+        await books.stop()
+        await pool.close()
+
+
+async def test_a_connection_that_breaks_loses_no_settlement(books: Books, own: str, own_house: House) -> None:
+    admission = await hold(books, ledger.call(own_house))
+    warm = await hold(books, ledger.call(own_house))
+    await settle(books, own_house, warm)
+    await ledger.execute(
+        own,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+    assert await settle(books, own_house, admission) == "booked"
+    assert await costs(own) == [Decimal("0.00102")] * 2
+
+
+async def test_after_a_broken_connection_the_next_call_is_held(
+    books: Books, own: str, own_house: House
+) -> None:
+    await hold(books, ledger.call(own_house))
+    await ledger.execute(
+        own,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    with pytest.raises(LedgerUnavailable):
+        await hold(books, ledger.call(own_house))
+
+    await hold(books, ledger.call(own_house))
+
+    assert await holds(own) == 2
+
+
+# E4: one poisoned row does not take its neighbours with it.
+
+POISON = [
+    pytest.param({"route": "a\x00b"}, id="nul"),
+    pytest.param({"tags": {"feature": "a\x00b"}}, id="nul in a tag"),
+    pytest.param({"route": "\ud800"}, id="surrogate"),
+    pytest.param({"route": "x" * 201}, id="too long"),
+    pytest.param({"team_id": 999_999}, id="no such team"),
+]
+
+
+@pytest.mark.parametrize("fields", POISON)
+async def test_a_hold_that_cannot_be_written_fails_alone(
+    books: Books, own: str, own_house: House, fields: dict[str, Any]
+) -> None:
+    calls = [ledger.call(own_house), ledger.call(own_house, **fields), ledger.call(own_house)]
+
+    ended = await asyncio.gather(*[hold(books, call) for call in calls], return_exceptions=True)
+
+    assert [isinstance(end, Admission) for end in ended] == [True, False, True]
+    assert await holds(own) == 2
+
+
+@pytest.mark.parametrize("fields", POISON)
+async def test_an_entry_that_cannot_be_written_fails_alone_and_keeps_its_hold(
+    books: Books, own: str, own_house: House, fields: dict[str, Any]
+) -> None:
+    admissions = [await hold(books, ledger.call(own_house)) for _ in range(3)]
+    entries = [
+        books_entry(admission, own_house, **(fields if number == 1 else {}))
+        for number, admission in enumerate(admissions)
+    ]
+
+    ended = await asyncio.gather(*[books.submit(entry) for entry in entries], return_exceptions=True)
+
+    assert [ended[0], ended[2]] == ["booked", "booked"]
+    assert isinstance(ended[1], Exception)
+    [left] = await ledger.rows(own, "SELECT request_id FROM metering_hold")
+    assert left["request_id"] == admissions[1].call.request_id
+
+
+def books_entry(admission: Admission, house: House, **fields: Any) -> Entry:
+    entry = bookkeeping.entry_for(
+        admission=admission, result=ledger.answer(), prices=ledger.prices(house), zone=h.UTC
+    )
+    for name, value in fields.items():
+        setattr(entry, name, value)
+    return entry
+
+
+async def test_usage_beyond_what_can_be_counted_fails_alone(books: Books, own: str, own_house: House) -> None:
+    admissions = [await hold(books, ledger.call(own_house)) for _ in range(2)]
+
+    ended = await asyncio.gather(
+        settle(books, own_house, admissions[0], usage=Usage(input=10**25)),
+        settle(books, own_house, admissions[1]),
+        return_exceptions=True,
+    )
+
+    assert isinstance(ended[0], psycopg.Error)
+    assert ended[1] == "booked"
+
+
+async def test_a_lost_entry_and_the_real_one_in_the_same_batch_are_booked_one_after_the_other(
+    books: Books, own: str, own_house: House
+) -> None:
+    admission = await hold(books, ledger.call(own_house))
+    lost = bookkeeping.lost_entry(
+        call=admission.call, held_usd=Decimal("0.60"), held_tokens=150, price_id=None, zone=h.UTC
+    )
+
+    ended = await asyncio.gather(books.submit(lost), settle(books, own_house, admission))
+
+    assert ended == ["booked", "late"]
+    assert await costs(own) == [None, Decimal("0.00102")]
+
+
+# E2: callers leave.
+
+
+@pytest.fixture
+async def windows_locked(
+    own: str, books: Books, own_house: House, budget: list[LimitRow]
+) -> AsyncIterator[Any]:
+    """Another session holds the window's lock until told to let go: what is written now must wait."""
+    await books.release((await hold(books, ledger.call(own_house), *budget)).call)
+    async with await psycopg.AsyncConnection.connect(own) as other:
+        await other.execute("SELECT 1 FROM metering_limitwindow FOR UPDATE")
+        yield other
+
+
+async def until_blocked(own: str) -> None:
+    query = (
+        "SELECT count(*) AS waiting FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    while not (await ledger.rows(own, query))[0]["waiting"]:  # noqa: ASYNC110 - PostgreSQL sets no Event
+        await asyncio.sleep(0.005)
+
+
+async def test_a_caller_who_leaves_while_waiting_for_its_hold_leaves_no_hold(
+    books: Books, own: str, own_house: House, budget: list[LimitRow], windows_locked: Any
+) -> None:
+    leaving = asyncio.ensure_future(hold(books, ledger.call(own_house), *budget))
+    await until_blocked(own)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    await windows_locked.commit()
+
+    await books.stop()
+
+    assert (await holds(own), await costs(own)) == (0, [])
+
+
+async def test_the_settlement_of_a_caller_who_left_is_written(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
+) -> None:
+    admission = await hold(books, ledger.call(own_house), *budget)
+    async with await psycopg.AsyncConnection.connect(own) as other:
+        await other.execute("SELECT 1 FROM metering_limitwindow FOR UPDATE")
+
+        async def answer() -> None:
+            await settle(books, own_house, admission)
+
+        leaving = asyncio.ensure_future(answer())
+        await until_blocked(own)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        await other.commit()
+    await books.stop()
+
+    assert (await holds(own), await costs(own)) == (0, [Decimal("0.00102")])
+
+
+async def test_stopping_writes_what_is_waiting(books: Books, own: str, own_house: House) -> None:
+    admissions = await asyncio.gather(*[hold(books, ledger.call(own_house)) for _ in range(200)])
+    for admission in admissions:
+        settle(books, own_house, admission)
+
+    await books.stop()
+
+    assert (await holds(own), len(await costs(own))) == (0, 200)

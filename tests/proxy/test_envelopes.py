@@ -1,0 +1,229 @@
+"""Every error as the caller sees it: each class of ours, of the vendors, and of the ledger has its line."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from metering import errors as metering_errors
+from metering.errors import LedgerUnavailable, LimitReached
+from proxy import envelopes, errors
+from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
+
+OURS: dict[type[errors.CallError], tuple[int, str, str, bool | None]] = {
+    errors.CallError: (500, "internal_error", "api_error", None),
+    errors.BadRequest: (400, "invalid_request", "invalid_request_error", None),
+    errors.Unauthorized: (401, "invalid_api_key", "invalid_request_error", None),
+    errors.Forbidden: (403, "model_not_allowed", "permission_error", None),
+    errors.NotFound: (404, "not_found", "invalid_request_error", None),
+    errors.MethodNotAllowed: (405, "method_not_allowed", "invalid_request_error", None),
+    errors.TooLarge: (413, "request_too_large", "invalid_request_error", None),
+    errors.OutOfBudget: (429, "budget_exceeded", "insufficient_quota", False),
+    errors.RateLimited: (429, "rate_limit_exceeded", "rate_limit_error", None),
+    errors.UpstreamFailed: (502, "upstream_error", "api_error", False),
+    errors.Unavailable: (503, "unavailable", "api_error", None),
+}
+OF_VENDORS = {
+    ErrorClass.CALLER: (400, "invalid_request"),
+    ErrorClass.MODEL_UNAVAILABLE: (502, "upstream_model_unavailable"),
+    ErrorClass.CREDENTIAL: (502, "upstream_credential_rejected"),
+    ErrorClass.CREDENTIAL_FUNDS: (502, "upstream_out_of_funds"),
+    ErrorClass.RATE_LIMITED: (429, "upstream_rate_limited"),
+    ErrorClass.OVERLOADED: (503, "upstream_overloaded"),
+    ErrorClass.PROVIDER: (502, "upstream_error"),
+    ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
+}
+
+
+def subclasses(of: type) -> Iterator[type]:
+    yield of
+    for child in of.__subclasses__():
+        yield from subclasses(child)
+
+
+def envelope(error: Exception) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(envelopes.body(envelopes.call_error(error)))
+    assert list(found) == ["error"]
+    inside: dict[str, Any] = found["error"]
+    return inside
+
+
+def vendor_error(error_class: ErrorClass, **facts: Any) -> VendorError:
+    return VendorError(error_class=error_class, **({"message": "it broke"} | facts))
+
+
+def limit_reached(reason: str, *, resets_in: float = 20.0, period: str = "minute") -> LimitReached:
+    return LimitReached(
+        limit_id=7,
+        reason=reason,
+        room=Decimal("0.40"),
+        resets_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=resets_in),
+        period=period,
+    )
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_our_own_errors(kind: type[errors.CallError]) -> None:
+    error = kind("what happened", param="model")
+
+    assert (error.status, error.code, error.type, error.retry) == OURS[kind]
+    assert envelopes.call_error(error) is error
+    assert envelope(error) == {
+        "message": "what happened",
+        "type": OURS[kind][2],
+        "param": "model",
+        "code": OURS[kind][1],
+    }
+
+
+def test_no_error_of_ours_is_untested() -> None:
+    assert set(subclasses(errors.CallError)) == set(OURS)
+
+
+@pytest.mark.parametrize("error_class", OF_VENDORS)
+def test_vendors_errors(error_class: ErrorClass) -> None:
+    error = envelopes.call_error(vendor_error(error_class))
+
+    assert (error.status, error.code) == OF_VENDORS[error_class]
+    assert error.retry is False  # we have retried already
+
+
+def test_no_class_of_vendors_errors_is_untested() -> None:
+    assert set(ErrorClass) == set(OF_VENDORS)
+
+
+def test_no_error_of_metering_is_unknown_to_the_table() -> None:
+    assert set(subclasses(metering_errors.MeteringError)) == {
+        metering_errors.MeteringError,
+        LedgerUnavailable,
+        LimitReached,
+    }
+
+
+@pytest.mark.parametrize(
+    ("vendor_status", "status"),
+    [(400, 400), (404, 404), (413, 413), (422, 422), (None, 400), (200, 400), (500, 400)],
+)
+def test_a_callers_mistake_keeps_the_vendors_status_and_words(vendor_status: int | None, status: int) -> None:
+    error = vendor_error(
+        ErrorClass.CALLER,
+        message="max_tokens is too large",
+        status=vendor_status,
+        code="too_large",
+        param="max_tokens",
+    )
+
+    assert envelopes.call_error(error).status == status
+    assert envelope(error) == {
+        "message": "max_tokens is too large",
+        "type": "invalid_request_error",
+        "param": "max_tokens",
+        "code": "too_large",
+    }
+
+
+def test_a_vendors_failure_is_said_to_be_the_vendors() -> None:
+    assert envelope(vendor_error(ErrorClass.PROVIDER))["message"] == "The vendor failed: it broke"
+    assert envelope(vendor_error(ErrorClass.PROVIDER, message=""))["message"] == "The vendor failed."
+
+
+def test_a_vendors_wait_is_passed_on_in_whole_seconds() -> None:
+    error = envelopes.call_error(vendor_error(ErrorClass.RATE_LIMITED, retry_after=1.2))
+
+    assert envelopes.headers(error) == [(b"retry-after", b"2"), (b"x-should-retry", b"false")]
+
+
+def test_a_field_that_the_vendor_cannot_honour_is_named() -> None:
+    assert envelope(UnsupportedField(field="logit_bias", vendor="anthropic", reason="no such thing")) == {
+        "message": "logit_bias: no such thing (anthropic cannot do it)",
+        "type": "invalid_request_error",
+        "param": "logit_bias",
+        "code": "unsupported_parameter",
+    }
+
+
+def test_a_budget_without_room_is_429_and_not_to_be_retried() -> None:
+    reached = limit_reached("usd", period="month")
+    reached.resets_at = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+
+    error = envelopes.call_error(reached)
+
+    assert (error.status, envelopes.headers(error)) == (429, [(b"x-should-retry", b"false")])
+    assert envelope(reached) == {
+        "message": "The budget of this month has no room for this call;"
+        " it begins anew at 2026-12-01 00:00 UTC.",
+        "type": "insufficient_quota",
+        "param": None,
+        "code": "budget_exceeded",
+        "limit_id": 7,
+        "period": "month",
+        "resets_at": "2026-12-01T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize("reason", ["tokens", "requests"])
+def test_a_rate_limit_without_room_is_429_and_says_when_to_come_back(reason: str) -> None:
+    error = envelopes.call_error(limit_reached(reason, resets_in=20))
+
+    assert (error.status, error.code, error.type) == (429, "rate_limit_exceeded", "rate_limit_error")
+    assert error.message == f"The limit on {reason} for this minute is reached."
+    assert envelopes.headers(error) == [(b"retry-after", b"20")]
+
+
+def test_a_window_that_ended_meanwhile_may_be_tried_at_once() -> None:
+    assert envelopes.headers(envelopes.call_error(limit_reached("tokens", resets_in=-5))) == [
+        (b"retry-after", b"0")
+    ]
+
+
+def test_a_model_that_a_budget_cannot_price_is_403_and_says_who_can_help() -> None:
+    error = envelopes.call_error(limit_reached("unpriced"))
+
+    assert (error.status, error.code, error.param, error.retry) == (403, "model_unpriced", "model", False)
+    assert "/admin/catalog/price/" in error.message
+
+
+def test_a_ledger_that_cannot_be_written_is_503_and_hides_why() -> None:
+    error = envelopes.call_error(LedgerUnavailable("connection to 10.0.0.7 failed: password"))
+
+    assert (error.status, error.code) == (503, "ledger_unavailable")
+    assert envelopes.headers(error) == [(b"retry-after", b"1")]
+    assert b"10.0.0.7" not in envelopes.body(error)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("secret detail"), KeyError("secret detail"), Exception("secret detail")]
+)
+def test_anything_else_is_500_without_details(error: Exception) -> None:
+    assert envelopes.call_error(error).status == 500
+    assert envelope(error) == {
+        "message": "Internal error of the gateway. The request id identifies it in the log.",
+        "type": "api_error",
+        "param": None,
+        "code": "internal_error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "headers"),
+    [
+        ({}, []),
+        ({"retry_after": 0.0}, [(b"retry-after", b"0")]),
+        ({"retry_after": -3.0}, [(b"retry-after", b"0")]),
+        ({"retry_after": 0.001}, [(b"retry-after", b"1")]),
+        ({"retry": True}, [(b"x-should-retry", b"true")]),
+        ({"retry": False, "retry_after": 2.0}, [(b"retry-after", b"2"), (b"x-should-retry", b"false")]),
+    ],
+)
+def test_headers(given: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+    assert envelopes.headers(errors.Unavailable("later", **given)) == headers
+
+
+def test_an_error_inside_a_stream_is_an_event() -> None:
+    frame = envelopes.frame(errors.UpstreamFailed("it broke"))
+
+    assert frame.startswith(b'data: {"error":{"message":"it broke"')
+    assert frame.endswith(b"}}\n\n")
