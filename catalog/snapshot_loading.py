@@ -38,9 +38,9 @@ WHERE m.enabled AND m.provider_id = ANY (%(providers)s)
 ORDER BY r.model_id, r.id
 """
 ROUTES = """
-SELECT r.name, r.strategy, r.cache_ttl, t.model_id, t.weight
-FROM catalog_route r JOIN catalog_routetarget t ON t.route_id = r.id
-WHERE r.enabled ORDER BY r.name, t.position
+SELECT r.name, r.strategy, r.cache_ttl, r.enabled, t.model_id, t.weight
+FROM catalog_route r LEFT JOIN catalog_routetarget t ON t.route_id = r.id
+ORDER BY r.name, t.position
 """
 KEYS = """
 SELECT k.id, k.name, k.prefix, k.digest, k.models, k.expires_at, t.id AS team_id, t.name AS team_name,
@@ -72,7 +72,7 @@ async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogS
     }
     return CatalogSnapshot(
         keys={row["prefix"]: _key(row) for row in await _rows(connection, KEYS)},
-        routes=_names(models) | _routes(await _rows(connection, ROUTES), models),
+        routes=_public_names(models, await _rows(connection, ROUTES)),
         providers=usable,
         models=models,
     )
@@ -138,20 +138,28 @@ def _names(models: dict[int, ModelRow]) -> dict[str, RouteRow]:
     return names
 
 
-def _routes(rows: list[DictRow], models: dict[int, ModelRow]) -> dict[str, RouteRow]:
+def _public_names(models: dict[int, ModelRow], routes: list[DictRow]) -> dict[str, RouteRow]:
+    """Models by their names, and routes before them: a disabled route hides a model of the same name."""
+    names = _names(models)
     grouped: dict[str, list[DictRow]] = defaultdict(list)
-    for row in rows:
-        if row["model_id"] in models:
-            grouped[row["name"]].append(row)
-    return {
-        name: RouteRow(
-            name=name,
-            strategy=targets[0]["strategy"],
-            targets=tuple((models[row["model_id"]], row["weight"]) for row in targets),
-            cache_ttl=targets[0]["cache_ttl"],
-        )
-        for name, targets in grouped.items()
-    }
+    for row in routes:
+        grouped[row["name"]].append(row)
+    for name, rows in grouped.items():
+        if rows[0]["enabled"]:
+            names[name] = _route(name, rows, models)
+        else:
+            names.pop(name, None)
+    return names
+
+
+def _route(name: str, rows: list[DictRow], models: dict[int, ModelRow]) -> RouteRow:
+    """A route over those of its targets that can be called; it may have none."""
+    return RouteRow(
+        name=name,
+        strategy=rows[0]["strategy"],
+        targets=tuple((models[row["model_id"]], row["weight"]) for row in rows if row["model_id"] in models),
+        cache_ttl=rows[0]["cache_ttl"],
+    )
 
 
 def _key(row: DictRow) -> KeyRow:

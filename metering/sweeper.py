@@ -48,6 +48,7 @@ DELETE FROM metering_workerlease w WHERE w.seen_at < now() - interval '1 hour'
 TIDY = """
 DELETE FROM metering_limitwindow w USING metering_limit l WHERE l.id = w.limit_id AND l.period = 'minute'
     AND w.ends_at < now() - interval '1 hour' AND w.held = 0
+    AND NOT EXISTS (SELECT 1 FROM metering_hold h WHERE w.id = ANY (h.window_ids))
 """
 
 

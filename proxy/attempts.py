@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
-from proxy.adapters.base import Adapter, ErrorClass, Target, VendorError, VendorRequest
+from proxy.adapters.base import Adapter, ErrorClass, Target, UnsupportedField, VendorError, VendorRequest
 from proxy.adapters.registry import adapter_for
 from proxy.breakers import Passage
 from proxy.gateway import Gateway
@@ -67,7 +67,11 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     unbounded = admission.limited and not named and model.max_output_tokens is None
     if admission.output_tokens < wanted or unbounded:
         target = job.target(model, ceiling=admission.output_tokens)
-        request = adapter.request_for(job.parsed.call, target)
+        try:
+            request = adapter.request_for(job.parsed.call, target)
+        except UnsupportedField:
+            gateway.books.release(admission.call)
+            raise
     request.headers["x-client-request-id"] = f"{job.request_id}-{number}"
     return Attempt(
         gateway=gateway,

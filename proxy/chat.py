@@ -12,6 +12,7 @@ from proxy.adapters.base import ChatCall
 
 UNKNOWN_MAX_OUTPUT = 16_384  # tokens; for a model whose maximum the catalog does not know
 USEFUL_OUTPUT = 256  # tokens; the fewest granted to a caller who named no ceiling
+TOOL_PROMPT_TOKENS = 1_000  # upper bound of what a vendor writes into the prompt by itself when tools are given
 LINKED_PART_TOKENS = 50_000  # upper bound for a part (image, file) whose bytes are not in the request
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -91,13 +92,14 @@ def output_bounds(parsed: ParsedChat, model: ModelRow) -> tuple[int, int]:
     largest = model.max_output_tokens or UNKNOWN_MAX_OUTPUT
     if parsed.max_output_tokens is None:
         return largest * parsed.choices, min(largest, USEFUL_OUTPUT) * parsed.choices
-    asked = parsed.max_output_tokens * parsed.choices
+    asked = min(parsed.max_output_tokens, model.max_output_tokens or parsed.max_output_tokens) * parsed.choices
     return asked, asked
 
 
 def input_bound(parsed: ParsedChat) -> int:
     """At most this many input tokens: a token is at least one byte of the request."""
-    return parsed.size + parsed.linked_parts * LINKED_PART_TOKENS
+    hidden = TOOL_PROMPT_TOKENS if parsed.call.body.get("tools") else 0
+    return parsed.size + parsed.linked_parts * LINKED_PART_TOKENS + hidden
 
 
 def _json_object(raw: bytes) -> Mapping[str, Any]:

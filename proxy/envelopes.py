@@ -108,10 +108,14 @@ def _of_limit(error: LimitReached) -> errors.CallError:
         )
     if error.reason == "usd":
         return errors.OutOfBudget(
-            f"The budget of this {error.period} has no room for this call; "
+            "The total budget has no room for this call."
+            if error.period == "total"
+            else f"The budget of this {error.period} has no room for this call; "
             f"it begins anew at {error.resets_at:%Y-%m-%d %H:%M} UTC.",
             details=details,
         )
+    if error.period == "total":  # it never begins anew
+        return errors.RateLimited(f"The limit on {error.reason} is reached.", details=details, retry=False)
     return errors.RateLimited(
         f"The limit on {error.reason} for this {error.period} is reached.",
         details=details,

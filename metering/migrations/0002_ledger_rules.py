@@ -250,39 +250,37 @@ CREATE FUNCTION metering_settle(batch jsonb) RETURNS TABLE (ordinal int, state t
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     entries metering_costentry[];
+    holds int;
 BEGIN
     SELECT array_agg(e ORDER BY n) INTO entries
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS b(item, n),
         jsonb_populate_record(NULL::metering_costentry, item) AS e;
 
     PERFORM pg_advisory_xact_lock_shared(814001);  -- see Note [Opening a window]
-    PERFORM 1 FROM metering_limitwindow lw WHERE lw.id IN (
-        SELECT unnest(h.window_ids) FROM unnest(entries) e
-        JOIN metering_hold h ON h.request_id = e.request_id AND h.attempt = e.attempt
-        UNION
-        SELECT w.id FROM unnest(entries) e
-        JOIN metering_limit l ON l.team_id = e.team_id
-            AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
-            AND (l.model_id IS NULL OR l.model_id = e.model_id)
-        JOIN metering_limitwindow w ON w.limit_id = l.id
-            AND w.starts_at <= e.started_at AND e.started_at < w.ends_at)
-    ORDER BY lw.id FOR UPDATE;  -- see Note [Lock order]
+    PERFORM 1 FROM unnest(entries) e
+    JOIN metering_limit l ON l.team_id = e.team_id
+        AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
+        AND (l.model_id IS NULL OR l.model_id = e.model_id)
+    JOIN metering_limitwindow w ON w.limit_id = l.id AND w.starts_at <= e.started_at AND e.started_at < w.ends_at
+    ORDER BY w.id FOR UPDATE OF w;  -- see Note [Lock order]; a hold's windows are among these
     PERFORM 1 FROM metering_hold h JOIN unnest(entries) e
         ON h.request_id = e.request_id AND h.attempt = e.attempt
     ORDER BY h.id FOR UPDATE OF h;  -- see Note [One verdict for one call]
-    PERFORM 1 FROM metering_costentry t JOIN unnest(entries) e
-        ON t.request_id = e.request_id AND t.attempt = e.attempt AND t.kind <> 'correction'
-    ORDER BY t.id FOR NO KEY UPDATE OF t;
+    GET DIAGNOSTICS holds = ROW_COUNT;
+    IF holds < cardinality(entries) THEN  -- only an entry without a hold can be booked already
+        PERFORM 1 FROM metering_costentry t JOIN unnest(entries) e
+            ON t.request_id = e.request_id AND t.attempt = e.attempt AND t.kind <> 'correction'
+        ORDER BY t.id FOR NO KEY UPDATE OF t;
+    END IF;
 
     RETURN QUERY
-    WITH given AS MATERIALIZED (
-        SELECT (row_number() OVER ())::int - 1 AS pos, e.* FROM unnest(entries) AS e
-    ), freed AS (
-        DELETE FROM metering_hold h USING given g
+    WITH freed AS (
+        DELETE FROM metering_hold h USING unnest(entries) g
         WHERE h.request_id = g.request_id AND h.attempt = g.attempt
         RETURNING h.window_ids, h.window_amounts
     ), judged AS MATERIALIZED (
-        SELECT g.*, b.id AS booked_id, b.exposure AS booked_exposure, b.exposure_tokens AS booked_tokens,
+        SELECT g.ordinality AS pos, b.id AS booked_id, b.exposure AS booked_exposure,
+            b.exposure_tokens AS booked_tokens,
             CASE
                 WHEN g.kind IN ('release', 'correction') THEN g.kind::text
                 WHEN b.id IS NULL THEN 'booked'
@@ -290,17 +288,18 @@ BEGIN
                     SELECT 1 FROM metering_costentry c WHERE c.corrects_id = b.id) THEN 'late'
                 ELSE 'duplicate'
             END AS verdict
-        FROM given g
+        FROM unnest(entries) WITH ORDINALITY g
         LEFT JOIN metering_costentry b ON b.request_id = g.request_id AND b.attempt = g.attempt
             AND b.kind <> 'correction'
     ), accepted AS MATERIALIZED (
-        SELECT j.*, j.verdict IN ('late', 'correction') AS corrects_one,
-            CASE WHEN j.verdict = 'late' THEN j.booked_id ELSE j.corrects_id END AS target_id,
-            CASE WHEN j.verdict = 'late' THEN coalesce(j.exposure, 0) - coalesce(j.booked_exposure, 0)
-                ELSE j.exposure END AS exposure_delta,
-            CASE WHEN j.verdict = 'late' THEN coalesce(j.exposure_tokens, 0) - coalesce(j.booked_tokens, 0)
-                ELSE j.exposure_tokens END AS tokens_delta
-        FROM judged j WHERE j.verdict IN ('booked', 'late', 'correction')
+        SELECT j.pos, j.verdict, g.*, j.verdict IN ('late', 'correction') AS corrects_one,
+            CASE WHEN j.verdict = 'late' THEN j.booked_id ELSE g.corrects_id END AS target_id,
+            CASE WHEN j.verdict = 'late' THEN coalesce(g.exposure, 0) - coalesce(j.booked_exposure, 0)
+                ELSE g.exposure END AS exposure_delta,
+            CASE WHEN j.verdict = 'late' THEN coalesce(g.exposure_tokens, 0) - coalesce(j.booked_tokens, 0)
+                ELSE g.exposure_tokens END AS tokens_delta
+        FROM judged j JOIN unnest(entries) WITH ORDINALITY g ON g.ordinality = j.pos
+        WHERE j.verdict IN ('booked', 'late', 'correction')
     ), written AS (
         INSERT INTO metering_costentry (request_id, attempt, kind, corrects_id, team_id, api_key_id, model_id, route,
             price_id, variant, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input,
@@ -386,7 +385,7 @@ BEGIN
             exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
             answered = d.answered + excluded.answered
     )
-    SELECT j.pos, (CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released'
+    SELECT j.pos::int - 1, (CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released'
         ELSE j.verdict END)::text
     FROM judged j ORDER BY j.pos;
 END $$;

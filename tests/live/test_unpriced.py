@@ -95,7 +95,6 @@ def test_said_on_every_screen_and_priced_from_its_first_price_on(house: House) -
         assert cells == {"local/unpriced": ("", "1"), "local/llama": (known, "0")}
         detail = browser.get(f"/spend/entries/{request_id}/")
         assert detail.status_code == 200
-        open("/tmp/tg-live/d.html","w").write(detail.text)
         assert "no price in force" in detail.text.lower()
         assert "unknown" in detail.text
         assert "$0.00<" not in detail.text

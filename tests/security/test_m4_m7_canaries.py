@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.live.house import House
+from tests.live.house import House, Row
 
 pytestmark = pytest.mark.live
 
@@ -90,7 +90,7 @@ def test_the_ledger_holds_no_prompt_that_a_vendor_quoted(told: House) -> None:
 @pytest.mark.parametrize("model", ["gpt-4o", "claude-haiku-4-5", "gemini-2.5-flash", "llama"])
 def test_good_calls_keep_neither_prompt_nor_answer_nor_key(house: House, model: str) -> None:
     text = f"goodcallCANARY for {model}"
-    fields = {"user": f"{text} user", "metadata": {"note": f"{text} metadata"}, "stop": [f"{text} stop"]}
+    fields: Row = {"user": f"{text} user", "metadata": {"note": f"{text} metadata"}, "stop": [f"{text} stop"]}
     assert house.chat(model, text, **fields).status_code == 200
     assert house.stream(model, text).done
     house.post(json.dumps({"model": model, "messages": text}).encode())

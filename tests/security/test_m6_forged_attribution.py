@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.live.house import House
+from tests.live.house import House, Row
 
 pytestmark = pytest.mark.live
 
@@ -26,7 +26,7 @@ CLAIMS = {
 
 def test_team_and_key_come_from_the_key_alone(house: House) -> None:
     house.new_key(team="ads", name="prod")
-    fields = {"user": "ads", "metadata": {"team": "ads", "team_id": "2", "tags": ["ads"]}}
+    fields: Row = {"user": "ads", "metadata": {"team": "ads", "team_id": "2", "tags": ["ads"]}}
     answer = house.chat("gpt-4o", headers=CLAIMS, **fields)
     assert answer.status_code == 200, answer.text
     entry = house.entry(answer.headers["x-request-id"])

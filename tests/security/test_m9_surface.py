@@ -46,7 +46,8 @@ def test_nothing_is_served_to_those_who_are_not_logged_in(db: None) -> None:
 
 
 def test_every_call_needs_a_key() -> None:
-    for view in (CallView, *CALLS.values()):
+    views: list[type[CallView]] = [CallView, *CALLS.values()]
+    for view in views:
         assert view.authentication_classes == [policies.GatewayKeyAuthentication], view
 
 

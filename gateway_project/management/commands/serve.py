@@ -17,6 +17,7 @@ from django.db.utils import OperationalError
 from gateway_project import bootstrap, sandbox_process
 from gateway_project.bootstrap import Made
 from gateway_project.server import Server
+from metering import static_plotly
 
 SETUP_LOCK = 814000  # two commands that migrate at once take turns
 CURL = """  curl {url}/v1/chat/completions \\
@@ -72,6 +73,7 @@ class Command(BaseCommand):
         try:
             self._say("bringing the database up to date ...")
             call_command("migrate", verbosity=0, interactive=False)
+            static_plotly.compress()
             if not with_bootstrap:
                 return None
             self._say("filling the price catalog ...")

@@ -1,0 +1,113 @@
+"""Limits, which are set here, and their windows, which are only read."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from catalog.admin.access import TeamFilter
+from catalog.admin.policies import NobodyWrites, OnlyVisibleTeams
+from metering.admin.usage import in_unit, scope_of, taken_of, used_bar, with_taken
+from metering.models import Limit, LimitWindow
+from metering.spend import money
+
+
+class LimitForm(forms.ModelForm[Limit]):
+    """A limit on a key must be on a key of the same team."""
+
+    class Meta:
+        model = Limit
+        exclude: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.initial.get("amount"), Decimal):
+            self.initial["amount"] = money.exact(self.initial["amount"])
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        key, team = cleaned.get("api_key"), cleaned.get("team") or getattr(self.instance, "team", None)
+        if key is not None and team is not None and key.team_id != team.pk:
+            raise forms.ValidationError({"api_key": f"This key belongs to team {key.team}."})
+        return cleaned
+
+
+@admin.register(Limit)
+class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
+    form = LimitForm
+    list_display = ["team", "scope", "unit", "period", "shown_amount", "used", "mode", "enabled"]
+    list_filter = ["unit", "period", "mode", "enabled", TeamFilter]
+    list_select_related = ["team", "api_key__team", "model__provider"]
+    search_fields = ["team__name", "api_key__name", "api_key__prefix", "model__name"]
+    autocomplete_fields = ["team", "api_key", "model"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
+        return with_taken(super().get_queryset(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Limit | None = None) -> list[str]:
+        return [] if obj is None else ["team", "api_key", "model", "unit", "period", "created_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Limit | None = None) -> bool:
+        """A limit that has counted something is disabled instead: its windows are history."""
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and obj is not None and not obj.windows.exists()
+
+    @admin.display(description="scope")
+    def scope(self, limit: Limit) -> str:
+        return scope_of(limit)
+
+    @admin.display(description="amount", ordering="amount")
+    def shown_amount(self, limit: Limit) -> str:
+        return in_unit(limit.amount, limit.unit)
+
+    @admin.display(description="used now", ordering="taken")
+    def used(self, limit: Any) -> SafeString:
+        return used_bar(limit.taken, limit.amount, limit.unit)
+
+
+@admin.register(LimitWindow)
+class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWindow]):
+    team_lookup = "limit__team"
+    list_display = [
+        "limit",
+        "used",
+        "left",
+        "spent_shown",
+        "held_shown",
+        "exposed_shown",
+        "starts_at",
+        "ends_at",
+    ]
+    list_filter = ["limit__unit", "limit__period", "limit__mode"]
+    list_select_related = ["limit__team", "limit__api_key__team", "limit__model__provider"]
+    search_fields = ["limit__team__name"]
+    ordering = ["-starts_at", "limit"]
+    fields = ["limit", "starts_at", "ends_at", "spent_shown", "held_shown", "exposed_shown", "left", "used"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LimitWindow]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="spent", ordering="spent")
+    def spent_shown(self, window: LimitWindow) -> str:
+        return in_unit(window.spent, window.limit.unit)
+
+    @admin.display(description="held", ordering="held")
+    def held_shown(self, window: LimitWindow) -> str:
+        return in_unit(window.held, window.limit.unit)
+
+    @admin.display(description="exposed", ordering="exposed")
+    def exposed_shown(self, window: LimitWindow) -> str:
+        return in_unit(window.exposed, window.limit.unit)
+
+    @admin.display(description="left")
+    def left(self, window: LimitWindow) -> str:
+        return in_unit(window.limit.amount - taken_of(window), window.limit.unit)
+
+    @admin.display(description="used")
+    def used(self, window: LimitWindow) -> SafeString:
+        return used_bar(taken_of(window), window.limit.amount, window.limit.unit)
