@@ -37,5 +37,7 @@ def targets_for(route: RouteRow, *, draw: random.Random) -> list[ModelRow]:
 
 
 def visible_names(catalog: CatalogSnapshot, key: KeyRow) -> list[RouteRow]:
-    """The routes that a key may call, by name."""
-    return [route for name, route in sorted(catalog.routes.items()) if key_may_call(key, name)]
+    """The routes that a key may call, by name; those without a usable target are left out."""
+    return [
+        route for name, route in sorted(catalog.routes.items()) if route.targets and key_may_call(key, name)
+    ]

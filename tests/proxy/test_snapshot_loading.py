@@ -108,10 +108,17 @@ def test_what_is_disabled_is_absent(load: Load) -> None:
 
     snapshot = load()
 
-    assert sorted(snapshot.routes) == ["good", "mixed", "openai/good"]
+    assert sorted(snapshot.routes) == ["good", "mixed", "none-left", "openai/good"]
+    assert targets(snapshot.route("none-left")) == []
     assert targets(snapshot.route("mixed")) == ["openai/good"]
     assert list(snapshot.models) == [good.pk]
     assert list(snapshot.providers) == [good.provider_id]
+
+
+def test_a_disabled_route_hides_the_model_of_its_name(load: Load) -> None:
+    route("gpt-4o", f.make_model("gpt-4o", provider=provider()), enabled=False)
+
+    assert sorted(load().routes) == ["openai/gpt-4o"]
 
 
 def test_a_stored_credential_is_decrypted_and_never_printed(load: Load) -> None:
