@@ -1,12 +1,46 @@
 """gunicorn in this process, uvicorn workers under it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
 FIRST = 1  # gunicorn numbers its workers by ``age``
+MAX_HEAD_BYTES = 64 * 1024  # request line and headers; uvicorn has no bound of its own
+HEAD_SECONDS = 30.0  # for the first request of a connection
+
+
+class BoundedHeads(HttpToolsProtocol):
+    """Cuts off a visitor who sends headers without end, or never ends sending them."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._in_head = True
+        self._too_slow = self.loop.call_later(HEAD_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._too_slow.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The request's headers are too large.")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._too_slow.cancel()
+        super().on_headers_complete()
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
@@ -14,7 +48,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
 
     CONFIG_KWARGS = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": BoundedHeads,
         "lifespan": "on",
         "ws": "none",
         "access_log": False,

@@ -1,7 +1,7 @@
 """Serves plotly.js from the installed plotly package: the page and the library never disagree, no CDN.
 
-It has 4.8 MB. ``compress``, which ``manage.py serve`` calls, keeps it in VAR_DIR with a gzip file beside it, which
-whitenoise then sends to browsers that take it (1.4 MB). Without that the file of the package is served as it is.
+It has 4.8 MB. ``compress``, which ``manage.py serve`` calls, keeps it in VAR_DIR with a gzip file beside it,
+which whitenoise then sends to browsers that take it (1.4 MB). Without that the package's own file is served.
 """
 
 import gzip

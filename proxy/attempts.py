@@ -2,18 +2,21 @@
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
+from proxy import errors
 from proxy.adapters.base import Adapter, ErrorClass, Target, UnsupportedField, VendorError, VendorRequest
 from proxy.adapters.registry import adapter_for
 from proxy.breakers import Passage
 from proxy.gateway import Gateway
 from proxy.job import Job
 
+IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 GRACE_SECONDS = 60  # a hold outlives its call's deadline by this much before the sweeper takes it for lost
 
 
@@ -54,7 +57,7 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     wanted = bounds.output_wanted
     named = job.parsed.max_output_tokens is not None or model.provider.kind == "anthropic"
     target = job.target(model, ceiling=wanted if named else None)
-    request = adapter.request_for(job.parsed.call, target)
+    request = _written(adapter, job, target)
     admission = await gateway.books.hold(
         call=job.call(model, number),
         bounds=bounds,
@@ -68,8 +71,8 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     if admission.output_tokens < wanted or unbounded:
         target = job.target(model, ceiling=admission.output_tokens)
         try:
-            request = adapter.request_for(job.parsed.call, target)
-        except UnsupportedField:
+            request = _written(adapter, job, target)
+        except (UnsupportedField, errors.BadRequest):
             gateway.books.release(admission.call)
             raise
     request.headers["x-client-request-id"] = f"{job.request_id}-{number}"
@@ -84,6 +87,14 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
         admission=admission,
         began=gateway.clock(),
     )
+
+
+def _written(adapter: Adapter, job: Job, target: Target) -> VendorRequest:
+    """The vendor's request. What can just be read may be nested too deeply to be written."""
+    try:
+        return adapter.request_for(job.parsed.call, target)
+    except RecursionError as error:
+        raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
 
 
 async def settled(
@@ -111,6 +122,7 @@ async def settled(
 
 def failure(attempt: Attempt, error: VendorError) -> Ended:
     """The end of an attempt that the vendor refused or that broke before any usage was seen."""
+    error.scrub(attempt.target.api_key)
     refused = not error.sent or (error.status is not None and error.status >= 400)
     return Ended(
         error=error,
@@ -119,11 +131,21 @@ def failure(attempt: Attempt, error: VendorError) -> Ended:
             not_billed=refused,
             status=error.status,
             error_class=error.error_class.value,
-            error_message=error.message,
+            error_message=recorded_words(error),
             upstream_id=error.upstream_id or "",
             latency_ms=attempt.milliseconds(),
         ),
     )
+
+
+def recorded_words(error: VendorError) -> str:
+    """What the ledger keeps of a failure: the vendor's code, never its sentence, which may quote the prompt.
+
+    Failures of the transport are in our own words.
+    """
+    if error.error_class is ErrorClass.TRANSPORT:
+        return error.message
+    return next((word for word in (error.code, error.type) if word and IDENTIFIER.fullmatch(word)), "")
 
 
 def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
@@ -158,4 +180,4 @@ async def _within_deadline(attempt: Attempt, exchange: Callable[[Attempt], Await
         )
 
 
-__all__ = ["Attempt", "Ended", "admitted", "failure", "settled"]
+__all__ = ["Attempt", "Ended", "admitted", "failure", "recorded_words", "settled"]

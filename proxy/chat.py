@@ -12,7 +12,9 @@ from proxy.adapters.base import ChatCall
 
 UNKNOWN_MAX_OUTPUT = 16_384  # tokens; for a model whose maximum the catalog does not know
 USEFUL_OUTPUT = 256  # tokens; the fewest granted to a caller who named no ceiling
-TOOL_PROMPT_TOKENS = 1_000  # upper bound of what a vendor writes into the prompt by itself when tools are given
+TOOL_PROMPT_TOKENS = (
+    1_000  # upper bound of what a vendor writes into the prompt by itself when tools are given
+)
 LINKED_PART_TOKENS = 50_000  # upper bound for a part (image, file) whose bytes are not in the request
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -70,6 +72,7 @@ def parse(raw: bytes) -> ParsedChat:
         except RecursionError as error:
             raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
     options = checked.stream_options
+    plain = raw if b"\\u" not in raw else msgspec.json.encode(body)  # no field hides behind an escape
     return ParsedChat(
         call=ChatCall(
             body=body,
@@ -82,8 +85,8 @@ def parse(raw: bytes) -> ParsedChat:
         choices=checked.n or 1,
         max_output_tokens=checked.max_completion_tokens or checked.max_tokens,
         asks_tier="service_tier" in body or "speed" in body,
-        caches=b'"cache_control"' in raw,
-        audio=b'"input_audio"' in raw or b'"audio"' in raw,
+        caches=b'"cache_control"' in plain,
+        audio=b'"input_audio"' in plain or b'"audio"' in plain,
     )
 
 
@@ -92,7 +95,9 @@ def output_bounds(parsed: ParsedChat, model: ModelRow) -> tuple[int, int]:
     largest = model.max_output_tokens or UNKNOWN_MAX_OUTPUT
     if parsed.max_output_tokens is None:
         return largest * parsed.choices, min(largest, USEFUL_OUTPUT) * parsed.choices
-    asked = min(parsed.max_output_tokens, model.max_output_tokens or parsed.max_output_tokens) * parsed.choices
+    asked = (
+        min(parsed.max_output_tokens, model.max_output_tokens or parsed.max_output_tokens) * parsed.choices
+    )
     return asked, asked
 
 

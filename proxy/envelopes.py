@@ -10,7 +10,7 @@ from metering.errors import LedgerUnavailable, LimitReached
 from proxy import errors
 from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
 
-# Vendor failure -> status and code for the caller. A vendor's 401 is our credential's fault, not the caller's.
+# Vendor failure -> status and code for the caller. A vendor's 401 is our credential's fault, not theirs.
 UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.MODEL_UNAVAILABLE: (502, "upstream_model_unavailable"),
     ErrorClass.CREDENTIAL: (502, "upstream_credential_rejected"),

@@ -6,6 +6,7 @@ CallError                 status, code, type, param, headers
 |-- Forbidden             403  a model that this key may not call, or one that a budget cannot price
 |-- NotFound              404  no such model or path
 |-- MethodNotAllowed      405
+|-- RequestTimeout        408  the body did not come in time
 |-- TooLarge              413
 |-- OutOfBudget           429  a budget has no room: do not retry
 |-- RateLimited           429  a rate limit has no room, or the vendor said so: retry after
@@ -65,6 +66,10 @@ class NotFound(CallError):
 
 class MethodNotAllowed(CallError):
     status, code, type = 405, "method_not_allowed", "invalid_request_error"
+
+
+class RequestTimeout(CallError):
+    status, code, type = 408, "request_timeout", "invalid_request_error"
 
 
 class TooLarge(CallError):

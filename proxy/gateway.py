@@ -3,6 +3,7 @@
 import random
 import time
 import uuid
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ class Gateway:
         self.draw = random.Random()  # noqa: S311 - spreads load, keeps no secret
         self.draining = 0
         self.in_flight = 0
+        self.in_flight_of_key: Counter[int] = Counter()
+        self.body_bytes = 0  # of all requests in flight
         self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
             conninfo,
             min_size=2,

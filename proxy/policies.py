@@ -13,6 +13,7 @@ from proxy import chat, errors, routing
 from proxy.requests import CallRequest
 
 MAX_IN_FLIGHT = 2_000  # calls per worker at one moment; beyond it new ones are asked to come back
+MAX_IN_FLIGHT_OF_KEY = 1_000  # so that one key cannot take the whole worker
 NO_SUCH_KEY = "0" * 64
 
 
@@ -35,6 +36,8 @@ class GatewayKeyAuthentication(BaseAuthentication):
         return key, key.prefix
 
     def _secret(self, request: CallRequest) -> str:
+        if sum(name == b"authorization" for name, _ in request.scope["headers"]) > 1:
+            raise errors.Unauthorized("More than one Authorization header.")
         scheme, _, credential = request.headers.get(b"authorization", b"").partition(b" ")
         secret = credential if scheme.lower() == b"bearer" else request.headers.get(b"x-api-key", b"")
         if not secret:
@@ -56,8 +59,10 @@ class WorkerHasRoom(BaseThrottle):
     """A bound on the calls in flight, so that a stuck vendor cannot take the worker's memory."""
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        in_flight: int = request.gateway.in_flight
-        return in_flight < MAX_IN_FLIGHT
+        gateway, key = request.gateway, request.user
+        return bool(
+            gateway.in_flight <= MAX_IN_FLIGHT and gateway.in_flight_of_key[key.id] <= MAX_IN_FLIGHT_OF_KEY
+        )
 
     def wait(self) -> float:
         return 1.0

@@ -1,5 +1,6 @@
 """A call as it came in through the calls door, before it is known to be valid."""
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -19,6 +20,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
+BODY_SECONDS = 60.0  # from the headers to the end of the body
+MAX_BODIES_BYTES = 512 * 1024 * 1024  # of all requests in flight in this worker
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 64
 
@@ -39,6 +42,7 @@ class CallRequest:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = uuid.UUID(int=uuid_utils.uuid7().int)
         self.started_at = dt.datetime.now(dt.UTC)
+        self.kept = 0  # bytes of body
         self.user: KeyRow | None = None
         self.auth: str | None = None
         self.data: ParsedChat | None = None
@@ -48,7 +52,14 @@ class CallRequest:
         return storable(self.headers.get(name, b"").decode("latin-1"), 200)
 
     async def read_body(self, *, most: int) -> bytes:
-        """The whole body. Raises TooLarge as soon as that is known."""
+        """The whole body. Raises TooLarge, RequestTimeout or Unavailable as soon as that is known."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read_body(most)
+        except TimeoutError as error:
+            raise errors.RequestTimeout("The body did not come in time.") from error
+
+    async def _read_body(self, most: int) -> bytes:
         declared = self.headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > most:
             raise _too_large(most)
@@ -62,11 +73,21 @@ class CallRequest:
                 )
             piece = message.get("body", b"")
             size += len(piece)
+            self._keep(len(piece))
             if size > most:
                 raise _too_large(most)
             pieces.append(piece)
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _keep(self, size: int) -> None:
+        """Count what this request holds in memory, against a bound over all requests of the worker."""
+        self.kept += size
+        self.gateway.body_bytes += size
+        if self.gateway.body_bytes > MAX_BODIES_BYTES:
+            raise errors.Unavailable(
+                "The gateway holds too many large bodies.", code="overloaded", retry_after=1
+            )
 
     def tags(self) -> dict[str, str]:
         """``x-tallygate-tags: feature=search,env=prod``. Raises BadRequest on another shape."""
@@ -80,7 +101,7 @@ class CallRequest:
             for name, value in tags.items()
         ):
             raise errors.BadRequest(
-                "x-tallygate-tags must look like feature=search,env=prod: at most 20 pairs of up to 64 characters.",
+                "x-tallygate-tags must look like feature=search,env=prod: up to 20 pairs, each up to 64 long.",
                 code="invalid_tags",
             )
         return tags

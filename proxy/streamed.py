@@ -1,8 +1,8 @@
 """The exchange of a streamed call: vendor bytes in, frames to the caller, usage kept.
 
 Frames are held back until the first one with content, so that a vendor failing before it can still be retried
-or replaced without the caller noticing. A caller that leaves does not end the exchange at once: for a while the
-stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
+or replaced without the caller noticing. A caller that leaves does not end the exchange at once: for a while
+the stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from metering.entries import Result
 from proxy import estimation
 from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
-from proxy.attempts import Attempt, Ended, failure
+from proxy.attempts import Attempt, Ended, failure, recorded_words
 from proxy.job import Delivery, Served
 
 DRAIN_SECONDS = 10.0
@@ -101,6 +101,7 @@ class StreamExchange:
 
     def _broken(self, error: VendorError) -> Ended:
         """The vendor failed inside its stream; what it had reported or sent is booked."""
+        error.scrub(self.attempt.target.api_key)
         state = self.reader.state
         if state.usage is None and not state.content_started:
             return failure(self.attempt, error)
@@ -121,7 +122,7 @@ class StreamExchange:
             variant=state.variant,
             status=200,
             error_class=error.error_class.value if error else "",
-            error_message=error.message if error else "",
+            error_message=recorded_words(error) if error else "",
             finish_reason=state.finish_reason or "",
             served_model=state.model,
             upstream_id=state.upstream_id,

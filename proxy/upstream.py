@@ -1,7 +1,7 @@
 """The only module that opens sockets to vendors: one pooled aiohttp session per worker.
 
-Everything that can go wrong on the way is raised as VendorError (TRANSPORT), with ``sent`` telling whether the
-vendor may have seen the request.
+Everything that can go wrong on the way is raised as VendorError (TRANSPORT), with ``sent`` telling whether
+the vendor may have seen the request.
 """
 
 import asyncio

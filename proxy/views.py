@@ -47,27 +47,34 @@ class CallView(APIView):
         except Exception as error:
             await self._refuse(error)
         finally:
-            gateway.in_flight -= 1
+            self._let_out(gateway)
+
+    def _let_out(self, gateway: Gateway) -> None:
+        gateway.in_flight -= 1
+        gateway.body_bytes -= self.call.kept
+        if self.call.user is not None:
+            gateway.in_flight_of_key[self.call.user.id] -= 1
 
     def _is_method(self) -> bool:
         return self.call.method in ("GET", "POST")
 
     async def _let_in(self) -> None:
-        """The policies, in DRF's order: who, with what, may they, is there room."""
+        """The policies: who, is there room for them, with what, may they. Room comes before reading."""
         for authentication in self.authentication_classes:
             self.call.user, self.call.auth = authentication().authenticate(self.call)
-        for parser in self.parser_classes:
-            body = await self.call.read_body(most=settings.MAX_BODY_BYTES)
-            self.call.data = parser().parse(body)
-        for permission in self.permission_classes:
-            if not permission().has_permission(self.call, self):
-                raise errors.Forbidden("This key may not do that.")
+            self.call.gateway.in_flight_of_key[self.call.user.id] += 1
         for throttle_class in self.throttle_classes:
             throttle = throttle_class()
             if not throttle.allow_request(self.call, self):
                 raise errors.Unavailable(
                     "The gateway is at its limit.", code="overloaded", retry_after=throttle.wait()
                 )
+        for parser in self.parser_classes:
+            body = await self.call.read_body(most=settings.MAX_BODY_BYTES)
+            self.call.data = parser().parse(body)
+        for permission in self.permission_classes:
+            if not permission().has_permission(self.call, self):
+                raise errors.Forbidden("This key may not do that.")
 
     async def _refuse(self, error: Exception) -> None:
         told = envelopes.call_error(error)

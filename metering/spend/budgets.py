@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
+from catalog.models import Team
 from catalog.visibility import Visibility
 from metering.models import Limit, LimitWindow
 from metering.spend import money
@@ -109,7 +110,8 @@ def _narrowing(filters: Filters) -> Q:
     if filters.cost_center:
         wanted &= Q(team__cost_center=filters.cost_center)
     if filters.key:
-        wanted &= Q(api_key__prefix=filters.key) | Q(api_key=None, team__api_keys__prefix=filters.key)
+        of_the_key = Team.objects.filter(api_keys__prefix=filters.key)
+        wanted &= Q(api_key__prefix=filters.key) | Q(api_key=None, team__in=of_the_key)
     if filters.provider:
         wanted &= Q(model=None) | Q(model__provider__name=filters.provider)
     if filters.model:

@@ -71,7 +71,7 @@ def fixed_usd(amount: Decimal | None, places: int) -> str:
     step = Decimal(1).scaleb(-places)
     size = abs(amount).quantize(step, rounding=ROUND_HALF_UP)
     sign = "-" if amount < 0 else ""
-    return f"<{sign}${step:f}" if amount and not size else f"{sign}${size:,f}"
+    return f"{sign}<${step:f}" if amount and not size else f"{sign}${size:,f}"
 
 
 def short(number: int) -> str:

@@ -108,6 +108,15 @@ class VendorError(Exception):
         self.upstream_id = upstream_id
         self.sent = sent
 
+    def scrub(self, secret: str) -> None:
+        """Take our credential out of the vendor's words, whatever its shape."""
+        if not secret:
+            return
+        for name in ("message", "code", "type", "param", "upstream_id"):
+            value = getattr(self, name)
+            if isinstance(value, str) and secret in value:
+                setattr(self, name, value.replace(secret, "***"))
+
 
 class UnsupportedField(Exception):
     """The caller set a field that this vendor cannot honour and whose loss would change the meaning."""

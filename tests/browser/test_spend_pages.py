@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
 from tests.browser.conftest import Site, Visit
 
@@ -40,7 +41,7 @@ def test_the_chart_is_drawn_from_our_own_server_alone(visit: Open, site: Site) -
 def test_dearer_although_the_token_price_is_lower(visit: Open, site: Site) -> None:
     seen = visit()
     seen.open(f"{site.url}/spend/")
-    assert "8.60x" in seen.page.text_content(".findings")
+    assert "8.60 times" in seen.page.text_content(".findings")
 
 
 def test_no_page_is_wider_than_a_phone(visit: Open, site: Site) -> None:
@@ -50,6 +51,40 @@ def test_no_page_is_wider_than_a_phone(visit: Open, site: Site) -> None:
         seen.open(url)
         widths[url] = seen.page.evaluate("document.documentElement.scrollWidth")
     assert widths == dict.fromkeys(pages(site), 390)
+
+
+def test_a_click_on_a_bar_leads_to_its_entries(visit: Open, site: Site) -> None:
+    seen = visit()
+    seen.open(f"{site.url}/spend/?by=model")
+    box = seen.page.query_selector("#chart .barlayer .point path").bounding_box()
+    seen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    seen.page.wait_for_selector("#chart .hoverlayer text")
+    seen.page.mouse.down()
+    seen.page.mouse.up()
+    seen.page.wait_for_url("**/spend/entries/**")
+    today = f"{timezone.localdate()}"
+    assert f"from={today}&to={today}&model=gemini%2Fgemini-2.5-flash" in seen.page.url
+    assert len(seen.page.query_selector_all("table.entries tbody tr")) == 4
+    assert seen.troubles == []
+
+
+@pytest.mark.parametrize(("width", "opened"), [(390, False), (1280, True)])
+def test_panels_begin_closed_on_a_phone(visit: Open, site: Site, width: int, opened: bool) -> None:
+    seen = visit(width=width)
+    for url in (f"{site.url}/spend/", f"{site.url}/spend/entries/"):
+        seen.open(url)
+        assert seen.page.is_visible(".filters") == opened
+    seen.page.click(".panel summary")
+    assert seen.page.is_visible(".filters") != opened
+
+
+def test_a_wide_table_shows_that_it_scrolls(visit: Open, site: Site) -> None:
+    """A shadow at the end that hides something, until it is reached."""
+    seen = visit(width=800)
+    seen.open(f"{site.url}/spend/")
+    edge = "[...document.querySelectorAll('.scroll')].at(-1)"
+    assert seen.page.evaluate(f"{edge}.scrollWidth > {edge}.clientWidth")
+    assert "gradient" in seen.page.evaluate(f"getComputedStyle({edge}).backgroundImage")
 
 
 def test_no_page_has_a_console_error(visit: Open, site: Site) -> None:
@@ -90,7 +125,7 @@ def test_a_filter_is_chosen_and_kept_in_the_address(visit: Open, site: Site) -> 
     seen.page.wait_for_selector("#chart[data-drawn]")
     assert "team=ads" in seen.page.url
     assert "by=model" in seen.page.url
-    assert seen.page.text_content("tfoot .n") == "$0.0003169"
+    assert seen.page.text_content("tfoot .n") == "$0.00031690"
 
 
 def brightness(seen: Visit, colour: str) -> int:

@@ -20,6 +20,7 @@ OURS: dict[type[errors.CallError], tuple[int, str, str, bool | None]] = {
     errors.Forbidden: (403, "model_not_allowed", "permission_error", None),
     errors.NotFound: (404, "not_found", "invalid_request_error", None),
     errors.MethodNotAllowed: (405, "method_not_allowed", "invalid_request_error", None),
+    errors.RequestTimeout: (408, "request_timeout", "invalid_request_error", None),
     errors.TooLarge: (413, "request_too_large", "invalid_request_error", None),
     errors.OutOfBudget: (429, "budget_exceeded", "insufficient_quota", False),
     errors.RateLimited: (429, "rate_limit_exceeded", "rate_limit_error", None),

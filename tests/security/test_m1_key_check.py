@@ -77,7 +77,6 @@ def test_a_wrong_bearer_is_not_rescued_by_a_good_x_api_key() -> None:
         let_in(bearer("wrong"), (b"x-api-key", SECRET.encode()))
 
 
-@pytest.mark.xfail(strict=True, reason="open: the last of several Authorization headers counts (S10)")
 def test_two_authorization_headers_are_refused() -> None:
     with pytest.raises(errors.CallError):
         let_in(bearer("wrong"), bearer(SECRET))

@@ -5,14 +5,12 @@ import json
 import pytest
 
 from proxy.adapters.base import ChatCall, VendorRequest
-from proxy.adapters.openai.request import NEVER_FORWARDED
+from proxy.adapters.openai.request import REDIRECTING, REROUTING
 from proxy.adapters.registry import adapter_for
 from tests.proxy.adapters.drive import target
 
 KINDS = ("openai", "openai_compatible", "anthropic", "gemini")
 THIEF = "https://thief.test"
-# OpenRouter's and LiteLLM's words for "use another model": past the allowlist, the price and the budget.
-REROUTES = ("models", "fallbacks", "route", "provider", "plugins")
 
 
 def request_with(kind: str, **fields: object) -> VendorRequest:
@@ -23,7 +21,7 @@ def request_with(kind: str, **fields: object) -> VendorRequest:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_request_goes_where_the_target_says(kind: str) -> None:
     plain = request_with(kind)
-    tampered = request_with(kind, **dict.fromkeys(NEVER_FORWARDED, THIEF))
+    tampered = request_with(kind, **dict.fromkeys(REDIRECTING, THIEF))
     assert (tampered.url, tampered.headers, tampered.body) == (plain.url, plain.headers, plain.body)
     assert tampered.url.startswith("https://vendor.test/")
     assert "canary-key" not in tampered.url
@@ -38,8 +36,7 @@ def test_a_models_name_stays_one_path_segment_of_the_url(kind: str) -> None:
     assert not set(url) & set("?#\r\n ")
 
 
-@pytest.mark.parametrize("field", REROUTES)
-@pytest.mark.xfail(strict=True, reason="open: rerouting fields reach OpenAI-compatible vendors (S8)")
+@pytest.mark.parametrize("field", sorted(REROUTING))
 def test_a_caller_cannot_name_another_model_to_an_aggregator(field: str) -> None:
     sent = json.loads(request_with("openai_compatible", **{field: ["openai/dearest"]}).body)
     assert field not in sent

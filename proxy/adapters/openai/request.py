@@ -6,9 +6,24 @@ from typing import Any
 from proxy.adapters import wire
 from proxy.adapters.base import ChatCall, Target, VendorRequest
 
-# Fields with which a caller could send our credential elsewhere (litellm#37053), or that other gateways
-# read as instructions to themselves. No vendor has a use for them.
-NEVER_FORWARDED = frozenset({"api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"})
+# With these a caller could send our credential elsewhere (litellm#37053). No vendor has a use for them.
+REDIRECTING = frozenset({"api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"})
+# Aggregators take another model from these than the one that was allowed and priced.
+REROUTING = frozenset(
+    {
+        "models",
+        "fallbacks",
+        "route",
+        "provider",
+        "plugins",
+        "transforms",
+        "litellm_params",
+        "custom_llm_provider",
+        "api_version",
+        "mock_response",
+    }
+)
+NEVER_FORWARDED = REDIRECTING | REROUTING
 
 CEILINGS = ("max_completion_tokens", "max_tokens")
 _DEFAULT_CEILING = {"openai": "max_completion_tokens", "openai_compatible": "max_tokens"}
@@ -16,7 +31,7 @@ _DEFAULT_CEILING = {"openai": "max_completion_tokens", "openai_compatible": "max
 
 def request_for(call: ChatCall, target: Target) -> VendorRequest:
     """The HTTP request for ``call``: the caller's fields with our model, ceiling and stream options."""
-    body = {name: value for name, value in call.body.items() if name not in NEVER_FORWARDED}
+    body = {name: value for name, value in call.body.items() if name.lower() not in NEVER_FORWARDED}
     body["model"] = target.model
     _set_ceiling(body, target)
     _set_stream(body, call)

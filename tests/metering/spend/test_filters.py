@@ -16,6 +16,8 @@ TODAY = dt.date(2026, 3, 1)
         ("7d", "2026-02-23", "2026-03-01"),
         ("month", "2026-03-01", "2026-03-01"),
         ("last-month", "2026-02-01", "2026-02-28"),
+        ("90d", "2025-12-02", "2026-03-01"),
+        ("quarter", "2026-01-01", "2026-03-01"),
         ("", "2026-03-01", "2026-03-01"),
     ],
 )
@@ -53,11 +55,25 @@ def test_links_carry_every_filter_on() -> None:
     )
 
 
+def test_the_days_before_are_as_many() -> None:
+    asked = filters.spend_filters({"from": "2026-02-01", "to": "2026-02-28", "team": "ads"}, today=TODAY)
+    assert asked.before().query() == "from=2026-01-04&to=2026-01-31&by=team&team=ads"
+
+
+def test_the_order_of_the_table_is_kept_in_links() -> None:
+    asked = filters.spend_filters({"period": "7d", "sort": "calls"}, today=TODAY)
+    assert asked.query(by="model") == "period=7d&by=model&sort=calls"
+    assert "sort" not in asked.entries_query()
+
+
 @pytest.mark.parametrize(
     "query",
     [
         {"from": "yesterday"},
         {"from": "2026-02-30"},
+        {"from": "0001-01-01"},
+        {"to": "9999-12-31"},
+        {"sort": "colour"},
         {"from": "2026-02-02", "to": "2026-02-01"},
         {"by": "colour"},
         {"period": "century"},

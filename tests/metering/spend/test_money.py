@@ -51,10 +51,54 @@ def test_a_rate_shows_two_decimals_at_least(amount: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [("0.9642857", "96 %"), ("0.004", "0.4 %"), ("0", "0 %"), ("1", "100 %"), (None, "\N{EN DASH}")],
+    [
+        ("0.9642857", "96 %"),
+        ("0.004", "0.4 %"),
+        ("0.0001", "<0.1 %"),
+        ("0", "0 %"),
+        ("1", "100 %"),
+        (None, "\N{EN DASH}"),
+    ],
 )
 def test_a_share_is_a_percentage(share: str | None, shown: str) -> None:
     assert money.percent(None if share is None else Decimal(share)) == shown
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shown"),
+    [
+        (["12.5", "1234.567"], ["$12.50", "$1,234.57"]),
+        (["12.5", "0.0412"], ["$12.5000", "$0.0412"]),
+        (["12.5", "0.00003"], ["$12.5000", "<$0.0001"]),
+        (["0.0002839", "0.000033"], ["$0.00028390", "$0.00003300"]),
+        (["0", "5", "-0.5"], ["$0.0000", "$5.0000", "-$0.5000"]),
+        (["2", None], ["$2.00", "unknown"]),
+        ([], []),
+    ],
+)
+def test_a_column_has_the_same_decimals(amounts: list[str | None], shown: list[str]) -> None:
+    exact = [None if amount is None else Decimal(amount) for amount in amounts]
+    places = money.decimals(exact)
+    assert [money.fixed_usd(amount, places) for amount in exact] == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (999_999, "999,999"),
+        (1_000_000, "1.0 M"),
+        (191_987_654, "192.0 M"),
+        (2_500_000_000, "2.5 B"),
+    ],
+)
+def test_a_great_count_is_shortened(number: int, shown: str) -> None:
+    assert money.short(number) == shown
+
+
+@pytest.mark.parametrize(("share", "shown"), [("0.125", "+13 %"), ("-0.5", "-50 %"), ("12", "+1,200 %")])
+def test_a_change_has_its_sign(share: str, shown: str) -> None:
+    assert money.change(Decimal(share)) == shown
 
 
 @pytest.mark.parametrize(

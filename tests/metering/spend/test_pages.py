@@ -16,9 +16,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from metering.models import CostEntry, DailySpend
+from metering.spend import money
 from metering.usage import Usage
 from tests import factories
-from tests.metering.spend.conftest import REQUEST, Month
+from tests.metering.spend.conftest import AT, REQUEST, Month
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
 TOTAL = Decimal("0.0018169")  # 0.000033 + 0.0002839 + 0.0015
@@ -34,6 +35,13 @@ def page(client: Client, url: str) -> str:
     response = client.get(url)
     assert response.status_code == 200, response.content[:500]
     return str(response.content.decode())
+
+
+def row_of(html: str, name: str) -> list[str]:
+    """The cells' text of the first row whose first cell says ``name``."""
+    rows = [re.findall(r"<t[hd][ >].*?</t[hd]>", row, flags=re.DOTALL) for row in html.split("<tr")]
+    cells = [[text_of(cell).strip() for cell in row] for row in rows]
+    return next(row for row in cells if row and row[0] == name)
 
 
 def table(client: Client, url: str) -> list[dict[str, str]]:
@@ -53,11 +61,12 @@ def test_the_headline_numbers_are_exact_and_say_what_they_leave_out(finance: Cli
     html = page(finance, f"/spend/?{NOVEMBER}")
     seen = text_of(html)
     assert 'title="$0.0018169">$0.001817<' in html
-    assert "excludes 1 of unknown cost , at most $0.2500" in seen
-    assert "Calls 4 4 attempts, 1 failed" in seen
-    assert "Output 108 visible" in seen
+    assert "excludes 1 of unknown cost : 1 at most $0.2500" in seen
+    assert "without any bound" not in seen
+    assert "Calls 4 4 attempts; 1 attempt failed" in seen
+    assert "Visible output 108 tokens of the answers" in seen
     assert "Reasoning 108 50 % of output tokens" in seen
-    assert "Average latency 600 ms 3 attempts timed" in seen
+    assert "Average latency 600 ms 3 attempts timed, failed ones too" in seen
     assert "days in UTC" in seen
 
 
@@ -74,9 +83,92 @@ def test_dearer_although_the_token_price_is_lower(finance: Client) -> None:
     )  # listed, never called: not compared
     seen = text_of(page(finance, f"/spend/?{NOVEMBER}&team=search"))
     assert (
-        "gemini/gemini-2.5-flash : $0.0002839 a call, 8.60x anthropic/claude-haiku-4-5 ($0.00003300). "
-        "96 % of its output was reasoning, although its output price is lower: "
-        "$2.50 against $5.00 per 1,000,000 tokens." in seen
+        "gemini/gemini-2.5-flash in team search: $0.0002839 an attempt, 8.60 times the $0.00003300 of "
+        "anthropic/claude-haiku-4-5. 96 % of its output was reasoning, although its output price is lower: "
+        "$2.50 against $5.00 per 1,000,000 tokens. That made $0.0002509 more for 1 attempt." in seen
+    )
+
+
+def test_unknown_costs_without_a_bound_are_told_apart(finance: Client, month: Month) -> None:
+    for _ in range(2):
+        factories.make_entry(key=month.search, model=month.flash, usage=Usage(input=5), cost=None)
+    seen = text_of(page(finance, f"/spend/?{NOVEMBER}"))
+    assert "excludes 3 of unknown cost : 1 at most $0.2500 , 2 without any bound" in seen
+    total = table(finance, f"/spend/export.csv?{NOVEMBER}")[-1]
+    assert (total["unpriced_entries"], total["unbounded_entries"], total["exposure_usd"]) == (
+        "3",
+        "2",
+        "0.25",
+    )
+
+
+def test_an_average_of_unknown_cost_is_unknown_and_of_partly_unknown_a_lower_bound(
+    finance: Client, month: Month
+) -> None:
+    """A failed attempt that is not billed costs $0, which says nothing of the others."""
+    local = factories.make_model("llama", provider=factories.make_provider("local"))
+    factories.make_entry(key=month.search, model=local, usage=Usage(input=5), cost=None)
+    factories.make_entry(
+        key=month.search,
+        model=local,
+        usage=Usage(),
+        cost=Decimal(0),
+        cost_reason="not_billed",
+        outcome="error",
+    )
+    cells = row_of(page(finance, f"/spend/?{NOVEMBER}&by=model"), "local/llama")
+    assert cells[:5] == ["local/llama", "unknown", "1", money.NOTHING, money.NOTHING]
+    cells = row_of(page(finance, f"/spend/?{NOVEMBER}&by=model"), "gemini/gemini-2.5-flash")
+    assert cells[:5] == ["gemini/gemini-2.5-flash", "$0.0002839", "1", "16 %", "≥ $0.0001420"]
+    rows = {row["group"]: row for row in table(finance, f"/spend/export.csv?{NOVEMBER}&by=model")}
+    assert rows["local/llama"]["cost_per_attempt_usd"] == ""
+
+
+def test_a_day_of_unknown_cost_alone_is_not_a_day_of_nothing(finance: Client, month: Month) -> None:
+    factories.make_entry(
+        key=month.ads, model=month.flash, usage=None, cost=None, started_at=AT - dt.timedelta(days=5)
+    )
+    html = page(finance, f"/spend/?{NOVEMBER}&team=ads")
+    days = html[html.index("The same numbers") : html.index("</details>", html.index("The same numbers"))]
+    assert row_of(days, "2026-11-15") == ["2026-11-15", "unknown", "unknown"]
+    assert row_of(days, "2026-11-18") == ["2026-11-18", "$0.001500", "$0.001500"]
+    traces = figure(html)["data"]
+    assert traces[0]["customdata"] == ["1 of unknown cost", "$0.0015"]  # type: ignore[index]
+
+
+def test_a_column_has_the_same_decimals_throughout(finance: Client) -> None:
+    html = page(finance, f"/spend/?{NOVEMBER}")
+    costs = [row_of(html, name)[1] for name in ("ads", "search", "Total")]
+    assert costs == ["$0.0015000", "$0.0003169", "$0.0018169"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [("", "ads"), ("name", "ads"), ("unknown", "search"), ("calls", "search"), ("reasoning", "search"),
+     ("average", "ads"), ("latency", "ads"), ("input", "ads"), ("attempts", "search"), ("output", "ads")],
+)  # fmt: skip
+def test_the_table_is_sorted_by_the_chosen_column(finance: Client, sort: str, first: str) -> None:
+    html = page(finance, f"/spend/?{NOVEMBER}&sort={sort}")
+    assert re.findall(r'<th scope="row"><a [^>]*>(ads|search)</a>', html)[0] == first
+    assert html.count("aria-sort") == (0 if sort in ("input", "output", "reasoning") else 1)
+
+
+def test_a_click_on_a_bar_leads_to_the_entries_of_its_group(finance: Client) -> None:
+    traces = figure(page(finance, f"/spend/?{NOVEMBER}&by=provider&team=search"))["data"]
+    assert [trace["meta"] for trace in traces] == [  # type: ignore[attr-defined]
+        "from=2026-11-01&to=2026-11-30&team=search&provider=gemini",
+        "from=2026-11-01&to=2026-11-30&team=search&provider=anthropic",
+    ]
+
+
+def test_the_filters_offer_what_had_calls(finance: Client, month: Month) -> None:
+    html = page(finance, f"/spend/?{NOVEMBER}")
+    for value in ("warm", "CC-1", "CC-2", "anthropic/claude-haiku-4-5"):
+        assert f"<option>{value}</option>" in html
+    assert f'<option value="{month.ads.prefix}">ads/prod ({month.ads.prefix}…)</option>' in html
+    assert "<option>warm</option>" not in page(finance, "/spend/?from=2026-11-18&to=2026-11-18")
+    assert "<option selected>warm</option>" in page(
+        finance, "/spend/?from=2026-11-18&to=2026-11-18&route=warm"
     )
 
 
@@ -172,7 +264,43 @@ def test_a_correction_prices_what_was_unknown(finance: Client, month: Month) -> 
     assert table(finance, f"/spend/entries/export.csv?{NOVEMBER}&cost=unknown") == []
     detail = text_of(page(finance, f"/spend/entries/{lost.request_id}/"))
     assert "Correction of attempt 1" in detail
+    assert "It gives attempt 1 its cost, which was unknown: $0.01 ." in detail
+    assert "of unknown cost" not in detail
     assert "from the invoice" in detail
+
+
+def test_a_correction_says_what_it_changes_and_when_it_was_booked(finance: Client, month: Month) -> None:
+    """The error of the attempt is said once."""
+    error = {"outcome": "cut", "error_class": "overloaded", "error_message": "try later"}
+    wrong = factories.make_entry(
+        key=month.search, model=month.haiku, price=month.haiku.prices.get(), usage=Usage(output=100), **error
+    )
+    for cost, note in (("-0.0002", "ada: discount"), ("0.0001", "bob: half of it")):
+        factories.make_entry(
+            key=month.search,
+            model=month.haiku,
+            usage=Usage(),
+            request_id=wrong.request_id,
+            kind="correction",
+            corrects_id=wrong.pk,
+            cost=Decimal(cost),
+            note=note,
+            latency_ms=None,
+            **error,
+        )
+    detail = text_of(page(finance, f"/spend/entries/{wrong.request_id}/"))
+    assert "It changes what attempt 1 cost by -$0.0002 : from $0.0005 to $0.0003." in detail
+    assert "It changes what attempt 1 cost by +$0.0001 : from $0.0003 to $0.0004." in detail
+    assert f"Booked {wrong.booked_at.astimezone(dt.UTC):%Y-%m-%d}" in detail
+    assert detail.count("overloaded: try later") == 1
+
+
+def test_failed_are_the_same_on_the_page_and_in_the_list(finance: Client, month: Month) -> None:
+    """A caller who left is not a failure."""
+    factories.make_entry(key=month.ads, model=month.flash, usage=None, cost=None, outcome="client_closed")
+    total = table(finance, f"/spend/export.csv?{NOVEMBER}")[-1]
+    listed = table(finance, f"/spend/entries/export.csv?{NOVEMBER}&outcome=failed")
+    assert (total["failed"], [row["outcome"] for row in listed]) == ("1", ["lost"])
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles"])
@@ -317,12 +445,13 @@ def test_files_are_safe_in_a_spreadsheet_and_streamed(finance: Client, month: Mo
 def test_the_pages_ask_the_database_a_fixed_number_of_questions(
     finance: Client, month: Month, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session, person, two for permissions; then: rows, bars, choices (2), comparison and its prices."""
+    """Session, person, two for permissions; then: rows, bars, choices (2), comparison and its prices, the
+    days before, budgets and their windows."""
     price = month.haiku.prices.get()
     for number in range(15):
         key = factories.make_key(team=factories.make_team(f"team-{number}"))
         factories.make_entry(key=key, model=month.haiku, price=price, usage=Usage(output=1))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(13):
         finance.get(f"/spend/?{NOVEMBER}")
     with django_assert_num_queries(6):
         finance.get(f"/spend/export.csv?{NOVEMBER}").getvalue()
@@ -335,7 +464,7 @@ def test_the_pages_ask_the_database_a_fixed_number_of_questions(
 def test_pages_read_no_ledger_for_totals(
     finance: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(10) as captured:
+    with django_assert_num_queries(13) as captured:
         finance.get(f"/spend/?{NOVEMBER}")
     assert not any("metering_costentry" in query["sql"] for query in captured.captured_queries)
 

@@ -9,7 +9,7 @@ from proxy.adapters.anthropic import request as anthropic
 from proxy.adapters.base import UnsupportedField
 from proxy.adapters.fields import Handling, Table
 from proxy.adapters.gemini import request as gemini
-from proxy.adapters.openai.request import NEVER_FORWARDED
+from proxy.adapters.openai.request import REDIRECTING
 from tests.proxy.adapters.drive import sent
 
 TABLES = {"anthropic": anthropic.FIELDS, "gemini": gemini.FIELDS}
@@ -39,7 +39,7 @@ def test_every_decision_says_why(table: Table) -> None:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_fields_that_would_redirect_us_are_dropped_everywhere(table: Table) -> None:
-    assert {table[name].handling for name in NEVER_FORWARDED} == {Handling.DROPPED}
+    assert {table[name].handling for name in REDIRECTING} == {Handling.DROPPED}
 
 
 REFUSED = [
