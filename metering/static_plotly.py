@@ -44,4 +44,5 @@ def compress() -> None:
 
 def _compressed() -> Path:
     """By version: another plotly makes another copy."""
-    return Path(settings.VAR_DIR) / "plotly" / plotly.__version__
+    version: str = plotly.__version__
+    return Path(settings.VAR_DIR) / "plotly" / version

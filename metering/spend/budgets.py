@@ -65,7 +65,9 @@ class Budgets:
 
     @property
     def decimals(self) -> int:
-        """The same for all amounts, so that they align."""
+        """The same for all amounts, so that they align; cents for budgets of 1 USD and more."""
+        if all(row.amount >= 1 for row in self.rows):
+            return 2
         return money.decimals(
             amount for row in self.rows for amount in (row.amount, row.spent, row.held, row.exposed, row.left)
         )

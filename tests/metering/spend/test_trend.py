@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from catalog.visibility import Visibility
 from metering.spend import filters, queries, trend
@@ -28,6 +29,19 @@ def test_the_month_ends_at_the_average_of_the_whole_days(month: Month) -> None:
     assert found.a_day == Decimal("0.0015") / 19
     assert (found.days_averaged, found.days_to_come) == (19, 10)
     assert found.month_end == Decimal("0.0018169") + found.a_day * 10
+
+
+def test_the_page_states_the_projection_and_its_rule(finance: Client, month: Month) -> None:
+    """Whatever day it is: no figure is pinned to the clock."""
+    today = timezone.localdate()
+    price = month.haiku.prices.get()
+    factories.make_entry(
+        key=month.ads, model=month.haiku, price=price, usage=Usage(output=1), started_at=timezone.now()
+    )
+    seen = text_of(page(finance, "/spend/"))
+    due = trend.projection(report=report(today), today=today) is not None
+    assert ("month end at this pace: $" in seen) == due
+    assert (f"the average of the {today.day - 1} before today)" in seen) == due
 
 
 @pytest.mark.parametrize(
