@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from catalog import vault
+from catalog.models.providers import CREDENTIAL_VARIABLE
 from catalog.snapshot import (
     RATES,
     CatalogSnapshot,
@@ -104,6 +106,9 @@ def _credential(row: DictRow) -> str | None:
             log.error("credential_unreadable", provider=row["name"], what_to_do="enter it again in the admin")
             return None
     if row["api_key_env"]:
+        if not re.fullmatch(CREDENTIAL_VARIABLE, row["api_key_env"]):  # the database refuses it, too
+            log.error("credential_variable_refused", provider=row["name"], variable=row["api_key_env"])
+            return None
         return os.environ.get(row["api_key_env"]) or None
     return "" if row["kind"] == "openai_compatible" else None  # a local server may need none
 

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from catalog import keys, visibility
-from catalog.admin.policies import NobodyDeletes, OnlyVisibleTeams
+from catalog.admin.policies import HiddenColumns, NobodyDeletes, OnlyVisibleTeams
 from catalog.models import ApiKey, Team
 
 
@@ -92,7 +92,8 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, HiddenColumns, admin.ModelAdmin[ApiKey]):
+    hidden_columns = frozenset({"digest"})
     form = ApiKeyForm
     list_display = [
         "name",

@@ -31,6 +31,17 @@ class NobodyDeletes(Base):
         return False
 
 
+class HiddenColumns(Base):
+    """Columns that are never shown cannot be guessed either, letter by letter, through a list's filters."""
+
+    hidden_columns: ClassVar[frozenset[str]] = frozenset()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        if self.hidden_columns & set(lookup.split("__")):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+
 class NobodyWrites(NobodyDeletes):
     """Rows that the gateway writes: to be read by people, whoever they are."""
 

@@ -4,18 +4,29 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog import rates
-from catalog.admin.policies import NobodyDeletes
+from catalog import addresses, rates, vendors
+from catalog.admin.policies import HiddenColumns, NobodyDeletes
 from catalog.admin.prices import PriceInline, in_force_at
 from catalog.models import LanguageModel, Provider
 
 
+MOVED = "The address leads elsewhere: enter the credential that is meant for it, or ask a superuser."
+NOT_AT_HOME = "Only a superuser sends {} to this address. Empty this field and enter a credential instead."
+
+
 class ProviderForm(forms.ModelForm[Provider]):
-    """The credential goes in and never comes out: neither into the page nor into the history."""
+    """The credential goes in and never comes out: neither into the page nor into the history.
+
+    Nor does it go elsewhere: only a superuser directs an existing credential, stored or of the environment,
+    to an origin that it does not belong to. Anybody else enters the credential that is meant for it.
+    """
+
+    by_superuser = False  # see ProviderAdmin.get_form
 
     new_credential = forms.CharField(
         required=False,
@@ -30,6 +41,33 @@ class ProviderForm(forms.ModelForm[Provider]):
         model = Provider
         exclude = ["api_key_encrypted"]
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        base_url, variable = cleaned.get("base_url"), cleaned.get("api_key_env")
+        if self.by_superuser or not base_url:
+            return cleaned
+        if variable and not self._is_at_home(variable, base_url):
+            raise ValidationError({"api_key_env": NOT_AT_HOME.format(variable)})
+        keeps = not cleaned.get("new_credential") and not cleaned.get("remove_credential")
+        if keeps and self._stored and addresses.origin(base_url) != addresses.origin(self._base_url):
+            raise ValidationError({"new_credential": MOVED})
+        return cleaned
+
+    def _is_at_home(self, variable: str, base_url: str) -> bool:
+        """Whether a provider, or a vendor that is well known, has this variable at this origin."""
+        rows = Provider.objects.filter(api_key_env=variable).values_list("base_url", flat=True)
+        known = [vendor.base_url for vendor in vendors.VENDORS if vendor.api_key_env == variable]
+        return addresses.origin(base_url) in {addresses.origin(url) for url in [*rows, *known]}
+
+    @property
+    def _stored(self) -> str:
+        return self.instance.api_key_encrypted
+
+    @property
+    def _base_url(self) -> str:
+        """As it was: by now the instance may carry what was typed."""
+        return str(self.initial.get("base_url", ""))
+
     def save(self, commit: bool = True) -> Provider:
         if self.cleaned_data["remove_credential"]:
             self.instance.set_credential("")
@@ -39,7 +77,8 @@ class ProviderForm(forms.ModelForm[Provider]):
 
 
 @admin.register(Provider)
-class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
+class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
+    hidden_columns = frozenset({"api_key_encrypted"})
     form = ProviderForm
     list_display = [
         "name",
@@ -86,6 +125,11 @@ class ProviderAdmin(NobodyDeletes, admin.ModelAdmin[Provider]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         rows: QuerySet[Provider] = super().get_queryset(request)
         return rows.annotate(models_count=Count("models"))
+
+    def get_form(self, request: HttpRequest, obj: Provider | None = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.by_superuser = bool(request.user.is_superuser)
+        return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         """People who may only look are not offered a field to type a credential into."""

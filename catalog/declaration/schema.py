@@ -36,11 +36,15 @@ MONEY = {
 }
 WANTED = {  # where the pattern alone would not help
     "name": "a name without spaces (providers and teams: lower case letters, digits, - and _)",
+    "api_key_env": "the name of a variable that ends with _API_KEY, such as OPENAI_API_KEY",
     "base_url": "an address that starts with http:// or https://",
     "daily_utc": 'hours such as "01:00-04:00"',
     "effective_from": 'a moment with its time zone, such as "2026-01-01T00:00:00Z"',
     "expires_at": 'a moment with its time zone, such as "2027-01-01T00:00:00Z"',
 }
+
+
+CREDENTIALS = {"api_key", "api_key_env"}  # never repeated: a key may stand where its variable's name belongs
 
 
 class DeclarationError(Exception):
@@ -78,7 +82,9 @@ class Provider(Table, frozen=True):
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
     kind: Literal["openai", "anthropic", "gemini", "openai_compatible"]
     base_url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=300)]
-    api_key_env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)] | UnsetType = UNSET
+    api_key_env: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]*_API_KEY$", max_length=100)] | UnsetType = (
+        UNSET
+    )
     api_key: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
     region: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
@@ -233,7 +239,7 @@ def _explain(complaint: str, value: Any, table: type[Table]) -> tuple[Path, str]
         message = f"must be one of {', '.join(choices)}"
     elif path and path[-1] in WANTED:
         message = f"must be {WANTED[str(path[-1])]}"
-    shown = f", not {culprit!r}" if _is_scalar(culprit) and path[-1] != "api_key" else ""
+    shown = f", not {culprit!r}" if _is_scalar(culprit) and path[-1] not in CREDENTIALS else ""
     return path, f"{name}: {_lower(message)}{shown}"
 
 

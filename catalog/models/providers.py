@@ -3,13 +3,15 @@
 import os
 from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from catalog import vault
+from catalog import addresses, vault
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"
+# A provider's credential is sent to the provider: it may be no other variable of this process.
+CREDENTIAL_VARIABLE = r"^[A-Z][A-Z0-9_]*_API_KEY$"
 
 
 class Provider(models.Model):
@@ -30,6 +32,7 @@ class Provider(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     base_url = models.CharField(
         max_length=300,
+        validators=[addresses.validate_base_url],
         help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, Anthropic and Gemini without a version.",
     )
     region = models.CharField(max_length=40, blank=True)
@@ -44,7 +47,13 @@ class Provider(models.Model):
         "credential's environment variable",
         max_length=100,
         blank=True,
-        help_text="For example OPENAI_API_KEY.",
+        validators=[
+            RegexValidator(
+                CREDENTIAL_VARIABLE,
+                "Only capitals, digits and _, ending with _API_KEY, such as OPENAI_API_KEY.",
+            )
+        ],
+        help_text="For example OPENAI_API_KEY; its name ends with _API_KEY.",
     )
     api_key_encrypted = models.TextField("encrypted credential", blank=True, editable=False)
 
@@ -81,6 +90,11 @@ class Provider(models.Model):
             ),
             models.CheckConstraint(
                 name="provider_base_url_is_http", condition=Q(base_url__regex=r"^https?://\S+$")
+            ),
+            models.CheckConstraint(
+                name="provider_credential_variable_is_a_key",
+                condition=Q(api_key_env="") | Q(api_key_env__regex=CREDENTIAL_VARIABLE),
+                violation_error_message="The credential's environment variable ends with _API_KEY.",
             ),
             models.CheckConstraint(
                 name="provider_timeouts_positive",

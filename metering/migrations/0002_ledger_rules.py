@@ -241,6 +241,68 @@ BEGIN
 END $$;
 """
 
+JUDGE = """
+-- What becomes of entries that may be booked already, or that correct others: see metering_settle. The columns of
+-- ``entries`` say what is to be written; an exposure there is the difference that the entry makes.
+CREATE FUNCTION metering_judge(given metering_costentry[])
+RETURNS TABLE (entries metering_costentry[], states text[], solved int[], solved_unbounded int[])
+LANGUAGE plpgsql AS $$
+DECLARE
+    e metering_costentry;
+    booked metering_costentry;
+    target metering_costentry;
+    ends_unknown boolean;
+    ended bigint[] := '{}';  -- entries whose unknown cost this very batch ends
+BEGIN
+    PERFORM 1 FROM metering_costentry t JOIN unnest(given) g
+        ON t.request_id = g.request_id AND t.attempt = g.attempt AND t.kind <> 'correction'
+    ORDER BY t.id FOR NO KEY UPDATE OF t;  -- see Note [One verdict for one call]
+    entries := '{}'; states := '{}'; solved := '{}'; solved_unbounded := '{}';
+
+    FOREACH e IN ARRAY given LOOP
+        IF e.kind = 'release' THEN
+            states := states || 'released'::text;
+            CONTINUE;
+        END IF;
+        IF e.kind = 'correction' THEN
+            states := states || 'booked'::text;
+        ELSE
+            SELECT * INTO booked FROM metering_costentry t
+            WHERE t.request_id = e.request_id AND t.attempt = e.attempt AND t.kind <> 'correction';
+            IF booked.id IS NULL THEN
+                states := states || 'booked'::text;
+            ELSIF booked.cost_reason = 'lost' AND e.cost_reason <> 'lost'
+                AND NOT EXISTS (SELECT 1 FROM metering_costentry c WHERE c.corrects_id = booked.id)
+            THEN
+                states := states || 'late'::text;
+                e.kind := 'correction';
+                e.corrects_id := booked.id;
+                e.exposure := coalesce(e.exposure, 0) - coalesce(booked.exposure, 0);
+                e.exposure_tokens := coalesce(e.exposure_tokens, 0) - coalesce(booked.exposure_tokens, 0);
+                e.note := 'settled after the sweep';
+            ELSE
+                states := states || 'duplicate'::text;
+                CONTINUE;
+            END IF;
+        END IF;
+
+        ends_unknown := false;
+        IF e.kind = 'correction' AND e.cost IS NOT NULL THEN
+            SELECT * INTO target FROM metering_costentry t WHERE t.id = e.corrects_id;
+            ends_unknown := target.cost IS NULL AND target.id <> ALL (ended) AND NOT EXISTS (
+                SELECT 1 FROM metering_costentry c WHERE c.corrects_id = target.id AND c.cost IS NOT NULL);
+        END IF;
+        IF ends_unknown THEN
+            ended := ended || target.id;
+        END IF;
+        entries := entries || e;
+        solved := solved || ends_unknown::int;
+        solved_unbounded := solved_unbounded || (ends_unknown AND target.exposure IS NULL)::int;
+    END LOOP;
+    RETURN NEXT;
+END $$;
+"""
+
 SETTLE = """
 -- Books a batch: releases its holds, writes the cost entries, adds to windows and daily rows. An element has the
 -- columns of metering_costentry (but id and booked_at); kind 'release' frees a hold whose call never left.
@@ -249,145 +311,116 @@ SETTLE = """
 CREATE FUNCTION metering_settle(batch jsonb) RETURNS TABLE (ordinal int, state text)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    entries metering_costentry[];
+    given metering_costentry[];
+    entries metering_costentry[];  -- those of ``given`` that are to be written
+    states text[];
+    solved int[];  -- for each of ``entries``: 1 when it is the correction that ends an unknown cost
+    solved_unbounded int[];  -- ... of an entry that stated no exposure
     holds int;
 BEGIN
-    SELECT array_agg(e ORDER BY n) INTO entries
+    SELECT coalesce(array_agg(e ORDER BY n), '{}') INTO given
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS b(item, n),
         jsonb_populate_record(NULL::metering_costentry, item) AS e;
 
     PERFORM pg_advisory_xact_lock_shared(814001);  -- see Note [Opening a window]
-    PERFORM 1 FROM unnest(entries) e
+    PERFORM 1 FROM unnest(given) e
     JOIN metering_limit l ON l.team_id = e.team_id
         AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
         AND (l.model_id IS NULL OR l.model_id = e.model_id)
     JOIN metering_limitwindow w ON w.limit_id = l.id AND w.starts_at <= e.started_at AND e.started_at < w.ends_at
     ORDER BY w.id FOR UPDATE OF w;  -- see Note [Lock order]; a hold's windows are among these
-    PERFORM 1 FROM metering_hold h JOIN unnest(entries) e
+    PERFORM 1 FROM metering_hold h JOIN unnest(given) e
         ON h.request_id = e.request_id AND h.attempt = e.attempt
     ORDER BY h.id FOR UPDATE OF h;  -- see Note [One verdict for one call]
     GET DIAGNOSTICS holds = ROW_COUNT;
-    IF holds < cardinality(entries) THEN  -- only an entry without a hold can be booked already
-        PERFORM 1 FROM metering_costentry t JOIN unnest(entries) e
-            ON t.request_id = e.request_id AND t.attempt = e.attempt AND t.kind <> 'correction'
-        ORDER BY t.id FOR NO KEY UPDATE OF t;
+
+    IF holds = cardinality(given) AND (SELECT bool_and(e.kind = 'attempt') FROM unnest(given) e) THEN
+        entries := given;  -- what has its hold is not booked yet
+    ELSE
+        SELECT j.entries, j.states, j.solved, j.solved_unbounded
+        INTO entries, states, solved, solved_unbounded
+        FROM metering_judge(given) j;
     END IF;
 
-    RETURN QUERY
+    INSERT INTO metering_costentry (request_id, attempt, kind, corrects_id, team_id, api_key_id, model_id, route,
+        price_id, variant, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input,
+        audio_output, requests, usage_source, raw_usage, flags, cost, cost_reason, exposure, exposure_tokens,
+        held, overrun, outcome, status, error_class, error_message, finish_reason, streamed, served_model,
+        upstream_id, client_request_id, tags, note, started_at, day, first_byte_ms, latency_ms)
+    SELECT e.request_id, e.attempt, e.kind, e.corrects_id, e.team_id, e.api_key_id, e.model_id, e.route,
+        e.price_id, e.variant, e.input, e.cache_read, e.cache_write_5m, e.cache_write_1h, e.output, e.reasoning,
+        e.audio_input, e.audio_output, e.requests, e.usage_source, e.raw_usage, coalesce(e.flags, '{}'), e.cost,
+        e.cost_reason, e.exposure, e.exposure_tokens, e.held, coalesce(e.overrun, false), e.outcome, e.status,
+        coalesce(e.error_class, ''), coalesce(e.error_message, ''), coalesce(e.finish_reason, ''),
+        coalesce(e.streamed, false), coalesce(e.served_model, ''), coalesce(e.upstream_id, ''),
+        coalesce(e.client_request_id, ''), coalesce(e.tags, '{}'::jsonb), coalesce(e.note, ''),
+        e.started_at, e.day, e.first_byte_ms, e.latency_ms
+    FROM unnest(entries) e;
+
     WITH freed AS (
-        DELETE FROM metering_hold h USING unnest(entries) g
+        DELETE FROM metering_hold h USING unnest(given) g
         WHERE h.request_id = g.request_id AND h.attempt = g.attempt
         RETURNING h.window_ids, h.window_amounts
-    ), judged AS MATERIALIZED (
-        SELECT g.ordinality AS pos, b.id AS booked_id, b.exposure AS booked_exposure,
-            b.exposure_tokens AS booked_tokens,
-            CASE
-                WHEN g.kind IN ('release', 'correction') THEN g.kind::text
-                WHEN b.id IS NULL THEN 'booked'
-                WHEN b.cost_reason = 'lost' AND g.cost_reason <> 'lost' AND NOT EXISTS (
-                    SELECT 1 FROM metering_costentry c WHERE c.corrects_id = b.id) THEN 'late'
-                ELSE 'duplicate'
-            END AS verdict
-        FROM unnest(entries) WITH ORDINALITY g
-        LEFT JOIN metering_costentry b ON b.request_id = g.request_id AND b.attempt = g.attempt
-            AND b.kind <> 'correction'
-    ), accepted AS MATERIALIZED (
-        SELECT j.pos, j.verdict, g.*, j.verdict IN ('late', 'correction') AS corrects_one,
-            CASE WHEN j.verdict = 'late' THEN j.booked_id ELSE g.corrects_id END AS target_id,
-            CASE WHEN j.verdict = 'late' THEN coalesce(g.exposure, 0) - coalesce(j.booked_exposure, 0)
-                ELSE g.exposure END AS exposure_delta,
-            CASE WHEN j.verdict = 'late' THEN coalesce(g.exposure_tokens, 0) - coalesce(j.booked_tokens, 0)
-                ELSE g.exposure_tokens END AS tokens_delta
-        FROM judged j JOIN unnest(entries) WITH ORDINALITY g ON g.ordinality = j.pos
-        WHERE j.verdict IN ('booked', 'late', 'correction')
-    ), written AS (
-        INSERT INTO metering_costentry (request_id, attempt, kind, corrects_id, team_id, api_key_id, model_id, route,
-            price_id, variant, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input,
-            audio_output, requests, usage_source, raw_usage, flags, cost, cost_reason, exposure, exposure_tokens,
-            held, overrun, outcome, status, error_class, error_message, finish_reason, streamed, served_model,
-            upstream_id, client_request_id, tags, note, started_at, day, first_byte_ms, latency_ms)
-        SELECT a.request_id, a.attempt, CASE WHEN a.corrects_one THEN 'correction' ELSE a.kind END, a.target_id,
-            a.team_id, a.api_key_id, a.model_id, a.route, a.price_id, a.variant, a.input, a.cache_read,
-            a.cache_write_5m, a.cache_write_1h, a.output, a.reasoning, a.audio_input, a.audio_output, a.requests,
-            a.usage_source, a.raw_usage, coalesce(a.flags, '{}'), a.cost, a.cost_reason, a.exposure_delta,
-            a.tokens_delta, a.held, coalesce(a.overrun, false), a.outcome, a.status, coalesce(a.error_class, ''),
-            coalesce(a.error_message, ''), coalesce(a.finish_reason, ''), coalesce(a.streamed, false),
-            coalesce(a.served_model, ''), coalesce(a.upstream_id, ''), coalesce(a.client_request_id, ''),
-            coalesce(a.tags, '{}'::jsonb),
-            CASE WHEN a.verdict = 'late' THEN 'settled after the sweep' ELSE coalesce(a.note, '') END,
-            a.started_at, a.day, a.first_byte_ms, a.latency_ms
-        FROM accepted a ORDER BY a.pos
-        RETURNING id
-    ), booked AS MATERIALIZED (
-        SELECT a.*,
-            a.input + a.cache_read + a.cache_write_5m + a.cache_write_1h + a.output + a.reasoning
-                + a.audio_input + a.audio_output AS tokens,
-            CASE WHEN a.attempt = 1 AND NOT a.corrects_one THEN 1 ELSE 0 END AS calls,
-            CASE WHEN NOT a.corrects_one THEN (a.cost IS NULL)::int
-                WHEN a.cost IS NOT NULL AND t.cost IS NULL AND NOT EXISTS (
-                    SELECT 1 FROM metering_costentry c WHERE c.corrects_id = t.id AND c.cost IS NOT NULL)
-                    AND NOT EXISTS (SELECT 1 FROM accepted o
-                        WHERE o.target_id = a.target_id AND o.cost IS NOT NULL AND o.pos < a.pos) THEN -1
-                ELSE 0 END AS unknown_costs,
-            (CASE WHEN a.corrects_one THEN t.exposure ELSE a.exposure END) IS NULL AS without_bound
-        FROM accepted a LEFT JOIN metering_costentry t ON t.id = a.target_id
     ), moved AS (
         SELECT x.id, -x.amount AS held, 0::numeric AS spent, 0::numeric AS exposed
         FROM freed f, unnest(f.window_ids, f.window_amounts) AS x(id, amount)
         UNION ALL
         SELECT w.id, 0,
-            CASE l.unit WHEN 'usd' THEN coalesce(b.cost, 0) WHEN 'tokens' THEN coalesce(b.tokens, 0)
-                ELSE b.calls END,
-            CASE l.unit WHEN 'usd' THEN coalesce(b.exposure_delta, 0)
-                WHEN 'tokens' THEN coalesce(b.tokens_delta, 0) ELSE 0 END
-        FROM booked b
-        JOIN metering_limit l ON l.team_id = b.team_id
-            AND (l.api_key_id IS NULL OR l.api_key_id = b.api_key_id)
-            AND (l.model_id IS NULL OR l.model_id = b.model_id)
+            CASE l.unit WHEN 'usd' THEN coalesce(e.cost, 0)
+                WHEN 'tokens' THEN coalesce(e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h
+                    + e.output + e.reasoning + e.audio_input + e.audio_output, 0)
+                ELSE (e.attempt = 1 AND e.kind <> 'correction')::int END,
+            CASE l.unit WHEN 'usd' THEN coalesce(e.exposure, 0)
+                WHEN 'tokens' THEN coalesce(e.exposure_tokens, 0) ELSE 0 END
+        FROM unnest(entries) e
+        JOIN metering_limit l ON l.team_id = e.team_id
+            AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
+            AND (l.model_id IS NULL OR l.model_id = e.model_id)
         JOIN metering_limitwindow w ON w.limit_id = l.id
-            AND w.starts_at <= b.started_at AND b.started_at < w.ends_at
-    ), counted AS (
-        UPDATE metering_limitwindow w
-        SET held = w.held + m.held, spent = w.spent + m.spent, exposed = w.exposed + m.exposed
-        FROM (SELECT moved.id, sum(moved.held) AS held, sum(moved.spent) AS spent, sum(moved.exposed) AS exposed
-            FROM moved GROUP BY moved.id) m
-        WHERE w.id = m.id
-    ), daily AS (
-        INSERT INTO metering_dailyspend AS d (day, team_id, api_key_id, model_id, route, calls, attempts, failed,
-            unpriced, unbounded, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output,
-            reasoning, audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
-        SELECT b.day, b.team_id, b.api_key_id, b.model_id, b.route, sum(b.calls),
-            count(*) FILTER (WHERE b.kind = 'attempt' AND NOT b.corrects_one),
-            count(*) FILTER (WHERE b.outcome IN ('error', 'cut', 'lost') AND NOT b.corrects_one),
-            sum(b.unknown_costs), coalesce(sum(b.unknown_costs) FILTER (WHERE b.without_bound), 0),
-            count(*) FILTER (WHERE b.usage_source = 'estimated' AND NOT b.corrects_one),
-            count(*) FILTER (WHERE b.overrun),
-            coalesce(sum(b.input), 0), coalesce(sum(b.cache_read), 0), coalesce(sum(b.cache_write_5m), 0),
-            coalesce(sum(b.cache_write_1h), 0), coalesce(sum(b.output), 0), coalesce(sum(b.reasoning), 0),
-            coalesce(sum(b.audio_input), 0), coalesce(sum(b.audio_output), 0), coalesce(sum(b.requests), 0),
-            coalesce(sum(b.cost), 0), coalesce(sum(b.exposure_delta), 0), coalesce(sum(b.latency_ms), 0),
-            count(b.latency_ms)
-        FROM booked b
-        GROUP BY b.day, b.team_id, b.api_key_id, b.model_id, b.route
-        ORDER BY b.day, b.team_id, b.api_key_id, b.model_id, b.route  -- see Note [Lock order]
-        ON CONFLICT ON CONSTRAINT daily_spend_once_per_group DO UPDATE SET
-            calls = d.calls + excluded.calls, attempts = d.attempts + excluded.attempts,
-            failed = d.failed + excluded.failed, unpriced = d.unpriced + excluded.unpriced,
-            unbounded = d.unbounded + excluded.unbounded,
-            estimated = d.estimated + excluded.estimated, overruns = d.overruns + excluded.overruns,
-            input = d.input + excluded.input, cache_read = d.cache_read + excluded.cache_read,
-            cache_write_5m = d.cache_write_5m + excluded.cache_write_5m,
-            cache_write_1h = d.cache_write_1h + excluded.cache_write_1h,
-            output = d.output + excluded.output, reasoning = d.reasoning + excluded.reasoning,
-            audio_input = d.audio_input + excluded.audio_input,
-            audio_output = d.audio_output + excluded.audio_output,
-            requests = d.requests + excluded.requests, cost = d.cost + excluded.cost,
-            exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
-            answered = d.answered + excluded.answered
+            AND w.starts_at <= e.started_at AND e.started_at < w.ends_at
     )
-    SELECT j.pos::int - 1, (CASE j.verdict WHEN 'correction' THEN 'booked' WHEN 'release' THEN 'released'
-        ELSE j.verdict END)::text
-    FROM judged j ORDER BY j.pos;
+    UPDATE metering_limitwindow w
+    SET held = w.held + m.held, spent = w.spent + m.spent, exposed = w.exposed + m.exposed
+    FROM (SELECT moved.id, sum(moved.held) AS held, sum(moved.spent) AS spent, sum(moved.exposed) AS exposed
+        FROM moved GROUP BY moved.id) m
+    WHERE w.id = m.id;
+
+    INSERT INTO metering_dailyspend AS d (day, team_id, api_key_id, model_id, route, calls, attempts, failed,
+        unpriced, unbounded, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output,
+        reasoning, audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
+    SELECT e.day, e.team_id, e.api_key_id, e.model_id, e.route,
+        count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction'),
+        count(*) FILTER (WHERE e.kind = 'attempt'),
+        count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction'),
+        count(*) FILTER (WHERE e.cost IS NULL AND e.kind <> 'correction') - coalesce(sum(solved[e.ordinality]), 0),
+        count(*) FILTER (WHERE e.cost IS NULL AND e.exposure IS NULL AND e.kind <> 'correction')
+            - coalesce(sum(solved_unbounded[e.ordinality]), 0),
+        count(*) FILTER (WHERE e.usage_source = 'estimated' AND e.kind <> 'correction'),
+        count(*) FILTER (WHERE e.overrun),
+        coalesce(sum(e.input), 0), coalesce(sum(e.cache_read), 0), coalesce(sum(e.cache_write_5m), 0),
+        coalesce(sum(e.cache_write_1h), 0), coalesce(sum(e.output), 0), coalesce(sum(e.reasoning), 0),
+        coalesce(sum(e.audio_input), 0), coalesce(sum(e.audio_output), 0), coalesce(sum(e.requests), 0),
+        coalesce(sum(e.cost), 0), coalesce(sum(e.exposure), 0), coalesce(sum(e.latency_ms), 0),
+        count(e.latency_ms)
+    FROM unnest(entries) WITH ORDINALITY e
+    GROUP BY e.day, e.team_id, e.api_key_id, e.model_id, e.route
+    ORDER BY e.day, e.team_id, e.api_key_id, e.model_id, e.route  -- see Note [Lock order]
+    ON CONFLICT ON CONSTRAINT daily_spend_once_per_group DO UPDATE SET
+        calls = d.calls + excluded.calls, attempts = d.attempts + excluded.attempts,
+        failed = d.failed + excluded.failed, unpriced = d.unpriced + excluded.unpriced,
+        unbounded = d.unbounded + excluded.unbounded, estimated = d.estimated + excluded.estimated,
+        overruns = d.overruns + excluded.overruns, input = d.input + excluded.input,
+        cache_read = d.cache_read + excluded.cache_read,
+        cache_write_5m = d.cache_write_5m + excluded.cache_write_5m,
+        cache_write_1h = d.cache_write_1h + excluded.cache_write_1h,
+        output = d.output + excluded.output, reasoning = d.reasoning + excluded.reasoning,
+        audio_input = d.audio_input + excluded.audio_input,
+        audio_output = d.audio_output + excluded.audio_output,
+        requests = d.requests + excluded.requests, cost = d.cost + excluded.cost,
+        exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
+        answered = d.answered + excluded.answered;
+
+    RETURN QUERY SELECT i - 1, coalesce(states[i], 'booked') FROM generate_series(1, cardinality(given)) i;
 END $$;
 """
 
@@ -402,5 +435,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(STORAGE, STORAGE_REVERSE),
         migrations.RunSQL(OPEN_WINDOW, "DROP FUNCTION metering_open_window(bigint, timestamptz, timestamptz)"),
         migrations.RunSQL(ADMIT, "DROP FUNCTION metering_admit(jsonb, bigint[])"),
+        migrations.RunSQL(JUDGE, "DROP FUNCTION metering_judge(metering_costentry[])"),
         migrations.RunSQL(SETTLE, "DROP FUNCTION metering_settle(jsonb)"),
     ]

@@ -50,6 +50,10 @@ CASES: dict[str, tuple[Build, Build]] = {
         lambda: b.provider(base_url="http://127.0.0.1:9000/v1"),
         lambda: b.provider(base_url="127.0.0.1:9000"),
     ),
+    "provider_credential_variable_is_a_key": (
+        lambda: (b.provider(api_key_env=""), b.provider(api_key_env="ACME_2_API_KEY")),
+        lambda: b.provider(api_key_env="SECRET_KEY"),
+    ),
     "provider_timeouts_positive": (
         lambda: b.provider(idle_timeout=0.1),
         lambda: b.provider(idle_timeout=0),

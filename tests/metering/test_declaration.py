@@ -419,6 +419,23 @@ class TestMistakes:
         assert "line 5: providers.api_key: " in str(refused.value)
         assert "12345678" not in str(refused.value)
 
+    @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "openai_api_key", "sk-pasted-by-mistake"])
+    def test_a_credential_is_no_other_variable(self, file: Path, name: str) -> None:
+        with pytest.raises(CommandError) as refused:
+            apply(file, changed("OPENAI_API_KEY", name))
+
+        assert "line 5: providers.api_key_env: must be the name of a variable that ends with _API_KEY" in str(
+            refused.value
+        )
+        assert name not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        "host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "2852039166"]
+    )
+    def test_no_vendor_is_a_metadata_service(self, file: Path, host: str) -> None:
+        with refusal("line 4: base_url: Link-local"):
+            apply(file, changed("https://api.openai.com", f"http://{host}"))
+
     def test_a_limit_on_a_key_and_a_model_at_once(self, file: Path) -> None:
         with refusal("line 63: a limit is on a team, on one of its keys, or"):
             apply(file, FILE + 'key = "ci"\n')

@@ -131,8 +131,8 @@ def test_a_stored_credential_is_decrypted_and_never_printed(load: Load) -> None:
 
 
 def test_a_credential_from_the_environment(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_KEY_FOR_TESTS", "from the environment")
-    row = f.make_provider("openai", api_key_env="A_KEY_FOR_TESTS")
+    monkeypatch.setenv("A_TEST_API_KEY", "from the environment")
+    row = f.make_provider("openai", api_key_env="A_TEST_API_KEY")
 
     assert load().providers[row.pk].api_key == "from the environment"
 
@@ -144,7 +144,7 @@ def test_a_credential_from_the_environment(load: Load, monkeypatch: pytest.Monke
         ({"kind": "anthropic"}, False),
         ({"kind": "gemini"}, False),
         ({"kind": "openai_compatible"}, True),  # a local server may need none
-        ({"kind": "openai_compatible", "api_key_env": "NOT_SET_ANYWHERE"}, False),
+        ({"kind": "openai_compatible", "api_key_env": "NOT_SET_ANYWHERE_API_KEY"}, False),
         ({"kind": "openai", "api_key_encrypted": "encrypted under another SECRET_KEY"}, False),
         ({"kind": "openai_compatible", "api_key_encrypted": "encrypted under another SECRET_KEY"}, False),
     ],

@@ -55,7 +55,6 @@ def test_no_role_makes_itself_a_superuser(db: None, client: Client, role: str) -
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "SECRET_KEY_FALLBACKS", "HOME"])
-@pytest.mark.xfail(strict=True, reason="open: a credential may be any variable of the process (S1)")
 def test_a_provider_cannot_be_given_the_gateways_own_secrets(db: None, client: Client, name: str) -> None:
     client.force_login(factories.make_user("keeper", role="Catalog admin"))
     form = PROVIDER | {"base_url": "https://thief.test/v1", "api_key_env": name}
@@ -63,7 +62,6 @@ def test_a_provider_cannot_be_given_the_gateways_own_secrets(db: None, client: C
     assert not Provider.objects.filter(api_key_env=name).exists()
 
 
-@pytest.mark.xfail(strict=True, reason="open: a stored credential follows its provider anywhere (S9)")
 def test_a_stored_credential_does_not_follow_a_provider_to_another_host(db: None, client: Client) -> None:
     provider = factories.make_provider("openai")
     provider.set_credential("sk-stored")
@@ -73,3 +71,46 @@ def test_a_stored_credential_does_not_follow_a_provider_to_another_host(db: None
     client.post(f"/admin/catalog/provider/{provider.pk}/change/", form)
     provider.refresh_from_db()
     assert not provider.api_key_encrypted or "thief" not in provider.base_url
+
+
+@pytest.mark.parametrize("first", [{"new_credential": "sk-of-the-thief"}, {"remove_credential": "on"}, {}])
+def test_nor_does_one_of_the_environment_in_any_order(
+    db: None, client: Client, first: dict[str, str]
+) -> None:
+    provider = factories.make_provider("openai", api_key_env="OPENAI_API_KEY")
+    client.force_login(factories.make_user("keeper", role="Catalog admin"))
+    page = f"/admin/catalog/provider/{provider.pk}/change/"
+    thief = PROVIDER | {"base_url": "https://thief.test/v1"}
+    client.post(page, thief | {"api_key_env": "OPENAI_API_KEY"} | first)
+    client.post(page, thief | {"new_credential": "sk-of-the-thief"})
+    client.post(page, thief | {"api_key_env": "OPENAI_API_KEY", "remove_credential": "on"})
+    client.post("/admin/catalog/provider/add/", thief | {"name": "two", "api_key_env": "OPENAI_API_KEY"})
+    assert not Provider.objects.filter(base_url__contains="thief", api_key_env="OPENAI_API_KEY").exists()
+
+
+def test_a_provider_moves_with_a_credential_of_its_own_or_by_a_superuser(db: None, client: Client) -> None:
+    provider = factories.make_provider("openai")
+    provider.set_credential("sk-stored")
+    provider.save()
+    page = f"/admin/catalog/provider/{provider.pk}/change/"
+    client.force_login(factories.make_user("keeper", role="Catalog admin"))
+    moved = PROVIDER | {"base_url": "https://eu.openai.example/v1", "new_credential": "sk-of-europe"}
+    assert client.post(page, moved).status_code == 302
+    client.force_login(factories.make_user("root", is_superuser=True))
+    assert client.post(page, PROVIDER | {"base_url": "https://us.openai.example/v1"}).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.base_url, provider.credential_source) == ("https://us.openai.example/v1", "stored")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "169.254.0.1:80", "2852039166", "0xa9fea9fe", "[::ffff:169.254.169.254]"),
+        *("[fe80::1]", "[fd00:ec2::254]", "metadata.google.internal.", "METADATA", "vendor.test@169.254.1.1"),
+    ],
+)
+def test_not_even_a_superuser_adds_a_metadata_service(db: None, client: Client, host: str) -> None:
+    client.force_login(factories.make_user("root", is_superuser=True))
+    answer = client.post("/admin/catalog/provider/add/", PROVIDER | {"base_url": f"http://{host}/latest"})
+    assert answer.status_code == 200
+    assert not Provider.objects.exists()
