@@ -16,7 +16,7 @@ from django.conf import settings
 
 
 class CredentialUnreadable(Exception):
-    """A stored credential was encrypted under another SECRET_KEY: enter it again, or set SECRET_KEY_FALLBACKS."""
+    """A stored credential was encrypted under another SECRET_KEY: enter it anew, or set its FALLBACKS."""
 
 
 def encrypt(secret: str) -> str:

@@ -1,5 +1,6 @@
 """The environment, read once. Every setting that an operator can change is named here, with its default."""
 
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+SHORTEST_SECRET_KEY = 32  # characters
 
 
-class MissingSetting(Exception):
-    """A setting without a default is not set; the message says how to set it."""
+class UnusableSetting(Exception):
+    """A setting is missing, or is not what it must be; the message says how to set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,14 @@ def var_dir() -> Path:
 
 
 def read() -> Environment:
-    """The environment as settings need it. Raises MissingSetting with the way to mend it."""
+    """The environment as settings need it. Raises UnusableSetting with the way to mend it."""
     env = environ.Env()
     directory = var_dir()
     return Environment(
         var_dir=directory,
         database_url=env("DATABASE_URL", default=""),
         cache_url=env("CACHE_URL", default="locmemcache://"),
-        secret_key=env("SECRET_KEY", default="") or _kept_secret(directory / "secret_key"),
+        secret_key=_given_secret(env("SECRET_KEY", default="")) or _kept_secret(directory / "secret_key"),
         secret_key_fallbacks=env.list("SECRET_KEY_FALLBACKS", default=[]),
         port=env.int("PORT", default=8000),
         workers=env.int("WORKERS", default=2),
@@ -71,18 +73,27 @@ def database(url: str) -> dict[str, Any]:
     return config
 
 
+def _given_secret(key: str) -> str:
+    if 0 < len(key) < SHORTEST_SECRET_KEY:
+        raise UnusableSetting(
+            f"SECRET_KEY has {len(key)} characters and needs {SHORTEST_SECRET_KEY}: it encrypts the vendors' "
+            "credentials and signs sessions. Make one and keep a copy:\n"
+            "  python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    return key
+
+
 def _kept_secret(path: Path) -> str:
-    """The generated SECRET_KEY of this installation: made once, kept readable by its owner only."""
+    """The generated SECRET_KEY of this installation: made once, at no moment readable by anybody else."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = path.open("x")
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:  # another command made it in the meantime
             return path.read_text().strip()
-        with descriptor:
-            path.chmod(0o600)
-            descriptor.write(secrets.token_urlsafe(48))
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
     kept = path.read_text().strip()
     if not kept:
-        raise MissingSetting(f"{path} is empty: set SECRET_KEY, or delete the file and start again")
+        raise UnusableSetting(f"{path} is empty: set SECRET_KEY, or delete the file and start again")
     return kept

@@ -44,6 +44,11 @@ def configure(*, log_format: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
-            "loggers": {"django.request": {"level": "ERROR"}, "psycopg.pool": {"level": "ERROR"}},
+            "loggers": {
+                "django.request": {"level": "ERROR"},
+                "psycopg.pool": {"level": "ERROR"},
+                "httpx2": {"level": "WARNING"},  # at INFO: every URL, with what stands in its query
+                "httpcore2": {"level": "WARNING"},
+            },
         }
     )

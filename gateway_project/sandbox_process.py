@@ -2,12 +2,14 @@
 
 import atexit
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 
-from gateway_project.env import BASE_DIR
+from gateway_project import child_environment
+from gateway_project.env import BASE_DIR, var_dir
 
 START_SECONDS = 20.0
 
@@ -19,10 +21,20 @@ def start(*, preferred_port: int) -> str:
         [sys.executable, str(BASE_DIR / "manage.py"), "sandbox", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
+        env=environment(),
     )
     atexit.register(_stop, process, os.getpid())
     _wait(process, port)
     return f"http://127.0.0.1:{port}"
+
+
+def environment() -> dict[str, str]:
+    """No credential, no database and, instead of our SECRET_KEY, one that opens nothing."""
+    return child_environment.harmless(os.environ) | {
+        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "gateway_project.settings"),
+        "TALLYGATE_VAR": str(var_dir()),
+        "SECRET_KEY": secrets.token_urlsafe(48),
+    }
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -5,9 +5,17 @@ from django.contrib.auth import views as auth_views
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from gateway_project import login
+
+admin.site.login_form = login.AdminLoginForm
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/spend/"), name="home"),
-    path("login/", auth_views.LoginView.as_view(template_name="login.html"), name="login"),
+    path(
+        "login/",
+        auth_views.LoginView.as_view(template_name="login.html", authentication_form=login.LoginForm),
+        name="login",
+    ),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("spend/", include("metering.spend.urls")),
     path("admin/", admin.site.urls),

@@ -101,7 +101,7 @@ class CallRequest:
             for name, value in tags.items()
         ):
             raise errors.BadRequest(
-                "x-tallygate-tags must look like feature=search,env=prod: up to 20 pairs, each up to 64 long.",
+                "x-tallygate-tags must look like feature=search,env=prod: up to 20 pairs of short words.",
                 code="invalid_tags",
             )
         return tags

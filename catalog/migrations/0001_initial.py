@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text="Lower case; callers write it before the model's name.", max_length=60, unique=True)),
                 ('kind', models.CharField(choices=[('openai', 'OpenAI'), ('anthropic', 'Anthropic'), ('gemini', 'Gemini'), ('openai_compatible', 'OpenAI-compatible')], max_length=20)),
-                ('base_url', models.CharField(help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, Anthropic and Gemini without a version.", max_length=300, validators=[catalog.addresses.validate_base_url])),
+                ('base_url', models.CharField(help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, the others without a version.", max_length=300, validators=[catalog.addresses.validate_base_url])),
                 ('region', models.CharField(blank=True, max_length=40)),
                 ('enabled', models.BooleanField(default=True)),
                 ('is_sandbox', models.BooleanField(default=False, help_text='A fake vendor for trying the product; never a real bill.')),
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 ('cost_center', models.CharField(blank=True, max_length=60)),
                 ('enabled', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('models', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=catalog.models.access.all_models, help_text='Route or model names this team may call; * for all; a trailing * matches the rest (openai/*).', size=None)),
+                ('models', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=catalog.models.access.all_models, help_text='Route or model names this team may call; * for all; openai/* for all that begins so.', size=None)),
                 ('leads', models.ManyToManyField(blank=True, help_text="May see this team's spend and keys.", related_name='led_teams', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -29,7 +29,7 @@ class Team(models.Model):
         models.CharField(max_length=200),
         default=all_models,
         blank=True,
-        help_text="Route or model names this team may call; * for all; a trailing * matches the rest (openai/*).",
+        help_text="Route or model names this team may call; * for all; openai/* for all that begins so.",
     )
 
     class Meta:

@@ -52,11 +52,11 @@ def _rates_hold(condition: str) -> Q:
 
 
 class Price(models.Model):
-    """The rates of one model for one half-open period [effective_from, effective_to), in USD per 1,000,000 tokens.
+    """The rates of one model for a half-open period [effective_from, effective_to): USD per 1,000,000 tokens.
 
     ``per_request`` is in USD per request (a web search, say). An empty rate is unknown, not zero. A row whose
     period has begun is never edited (a trigger refuses it): a new price closes it and starts a new period.
-    Rows of one model never overlap in (variant, threshold, hours, period): an exclusion constraint forbids it.
+    Rows of one model never overlap in (variant, threshold, hours, period): an exclusion constraint.
     """
 
     model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="prices")

@@ -33,7 +33,7 @@ class Provider(models.Model):
     base_url = models.CharField(
         max_length=300,
         validators=[addresses.validate_base_url],
-        help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, Anthropic and Gemini without a version.",
+        help_text="As the vendor's SDK takes it: OpenAI kinds with /v1, the others without a version.",
     )
     region = models.CharField(max_length=40, blank=True)
     enabled = models.BooleanField(default=True)
@@ -129,7 +129,7 @@ class Provider(models.Model):
 
     @property
     def credential_source(self) -> str:
-        """Where the credential comes from, without showing it: ``stored``, ``env NAME``, ``missing`` or ``none``."""
+        """Where the credential comes from, unshown: ``stored``, ``env NAME``, ``missing`` or ``none``."""
         if self.api_key_encrypted:
             return "stored"
         if self.api_key_env:

@@ -23,6 +23,8 @@ PASSWORD = re.compile(r"login: admin   password: (\S+)")
 TABLES = "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY relname"
 PASSING = {"metering_workerlease"}  # signs of life: they come and go with the workers
 
+SECRET_KEY = "of-the-serve-tests-0123456789abcdef"
+
 Serve = Callable[..., Program]
 
 
@@ -32,7 +34,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     programs: list[Program] = []
 
     def start(*arguments: str, port: int, wait: bool = True, **env: str) -> Program:
-        told = environment(TALLYGATE_VAR=str(tmp_path / "var"), SECRET_KEY="of-the-serve-tests", **env)
+        told = environment(**{"TALLYGATE_VAR": str(tmp_path / "var"), "SECRET_KEY": SECRET_KEY} | env)
         log = tmp_path / f"serve-{len(programs)}.log"
         program = Program("serve", "--port", str(port), "--workers", "1", *arguments, env=told, log=log)
         programs.append(program)
@@ -121,6 +123,23 @@ def test_a_taken_port_is_said_in_a_sentence(empty: str, serve: Serve) -> None:
     assert contents(empty) == {}
 
 
+@pytest.mark.parametrize("port", [0, 70_000])
+def test_a_port_that_does_not_exist_is_said_in_a_sentence(empty: str, serve: Serve, port: int) -> None:
+    program = serve(port=port, wait=False, DATABASE_URL=empty)
+    assert program.process.wait(20) == 1
+    assert f"Port {port} does not exist: choose one from 1 to 65535" in program.output
+    assert "Traceback" not in program.output
+
+
+def test_a_short_secret_key_is_refused_in_a_sentence(empty: str, serve: Serve) -> None:
+    program = serve(port=free_port(), wait=False, DATABASE_URL=empty, SECRET_KEY="x" * 31)
+    assert program.process.wait(20) == 1
+    assert "SECRET_KEY has 31 characters and needs 32" in program.output
+    assert "secrets.token_urlsafe(48)" in program.output
+    assert "Traceback" not in program.output
+    assert "x" * 31 not in program.output
+
+
 def test_a_database_that_is_away_is_said_in_a_sentence(serve: Serve) -> None:
     program = serve(port=free_port(), wait=False, DATABASE_URL="postgresql://nobody@127.0.0.1:9/nothing")
     assert program.process.wait(20) == 1
@@ -156,7 +175,7 @@ class TestEmbedded:
             second = serve(port=port)
             assert "NOT READY" not in second.output
             assert call(port, key).status_code == 200
-            env = environment(TALLYGATE_VAR=str(tmp_path / "var"), SECRET_KEY="of-the-serve-tests")
+            env = environment(TALLYGATE_VAR=str(tmp_path / "var"), SECRET_KEY=SECRET_KEY)
             spend = json.loads(run_manage("spend", "--format", "json", env=env).stdout)
             assert (spend["total"]["calls"], spend["total"]["cost_usd"]) == (2, "0.000066")
             assert run_manage("verify_ledger", env=env).returncode == 0

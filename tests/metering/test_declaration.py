@@ -434,7 +434,7 @@ class TestMistakes:
     )
     def test_no_vendor_is_a_metadata_service(self, file: Path, host: str) -> None:
         with refusal("line 4: base_url: Link-local"):
-            apply(file, changed("https://api.openai.com", f"http://{host}"))
+            apply(file, changed("http://127.0.0.1:9000", f"http://{host}"))
 
     def test_a_limit_on_a_key_and_a_model_at_once(self, file: Path) -> None:
         with refusal("line 63: a limit is on a team, on one of its keys, or"):

@@ -1,7 +1,7 @@
 """A pytest plugin (loaded with ``-p``): real PostgreSQL before Django's settings are read.
 
-With DATABASE_URL set the tests use that server; otherwise the embedded one, in a directory of its own, so that
-tests never meet the data of ``make serve``.
+With DATABASE_URL set the tests use that server; otherwise the embedded one, in a directory of its own, so
+that tests never meet the data of ``make serve``.
 """
 
 import os

@@ -19,6 +19,7 @@ from gateway_project.bootstrap import Made
 from gateway_project.server import Server
 from metering import static_plotly
 
+LAST_PORT = 65_535
 SETUP_LOCK = 814000  # two commands that migrate at once take turns
 CURL = """  curl {url}/v1/chat/completions \\
     -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
@@ -54,6 +55,8 @@ class Command(BaseCommand):
         ).run()
 
     def _require_free_port(self, host: str, port: int) -> None:
+        if not 1 <= port <= LAST_PORT:
+            raise CommandError(f"Port {port} does not exist: choose one from 1 to {LAST_PORT}, such as PORT=8000")
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
