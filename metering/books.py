@@ -140,7 +140,7 @@ class Books:
         try:
             connection = await self._admitting.get()
             items = [await self._hold_item(connection, request) for request in batch]
-            windows_in_scope = sorted({window for item in items for window in item["windows"]})
+            windows_in_scope = sorted({window for item in items for window in item["hold"]["window_ids"]})
             cursor = await connection.execute(ADMIT, (_json(items), windows_in_scope), prepare=True)
             return [Verdict(*row) for row in await cursor.fetchall()]
         except UNAVAILABLE:
@@ -154,10 +154,16 @@ class Books:
     ) -> dict[str, Any]:
         call, bounds = request.call, request.bounds
         hold = msgspec.to_builtins(call, builtin_types=(dt.datetime, uuid.UUID))
-        hold.update(price_id=bounds.price_id, worker=self._worker, expires_at=request.expires_at)
+        hold.update(
+            price_id=bounds.price_id,
+            worker=self._worker,
+            expires_at=request.expires_at,
+            window_ids=sorted(
+                [await self._window(connection, limit, call.started_at) for limit in request.limits]
+            ),
+        )
         return {
             "hold": hold,
-            "windows": [await self._window(connection, limit, call.started_at) for limit in request.limits],
             "base_usd": bounds.base_usd,
             "usd_per_output_token": bounds.usd_per_output_token,
             "input_tokens": bounds.input_tokens,

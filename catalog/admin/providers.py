@@ -14,7 +14,6 @@ from catalog.admin.policies import HiddenColumns, NobodyDeletes
 from catalog.admin.prices import PriceInline, in_force_at
 from catalog.models import LanguageModel, Provider
 
-
 MOVED = "The address leads elsewhere: enter the credential that is meant for it, or ask a superuser."
 NOT_AT_HOME = "Only a superuser sends {} to this address. Empty this field and enter a credential instead."
 
@@ -126,8 +125,10 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
         rows: QuerySet[Provider] = super().get_queryset(request)
         return rows.annotate(models_count=Count("models"))
 
-    def get_form(self, request: HttpRequest, obj: Provider | None = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(
+        self, request: HttpRequest, obj: Provider | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.by_superuser = bool(request.user.is_superuser)
         return form
 

@@ -120,8 +120,7 @@ END $$;
 
 ADMIT = """
 -- Decides and writes a batch of holds. One element of ``batch``:
---   hold: the columns of metering_hold but id, usd, tokens, window_ids, window_amounts
---   windows: ids of the windows in scope
+--   hold: the columns of metering_hold but id, usd, tokens, window_amounts; window_ids: those in scope, in order
 --   base_usd, usd_per_output_token: decimals as strings; null when the model has no price in force
 --   input_tokens: upper bound; output_wanted: upper bound; output_least: the fewest that the caller accepts
 --   calls: 1 for the first attempt of a request, else 0
@@ -137,7 +136,6 @@ DECLARE
     item jsonb;
     ids bigint[]; limits bigint[]; units text[]; binding boolean[]; rooms numeric[]; ends timestamptz[];
     added numeric[];
-    wanted bigint[];
     amounts numeric[];
     places int[];
     place int;
@@ -160,9 +158,9 @@ BEGIN
         ORDER BY lw.id FOR UPDATE OF lw  -- see Note [Lock order]
     ) q;
 
-    ordinal := -1;
-    FOR item IN SELECT * FROM jsonb_array_elements(batch) LOOP
-        ordinal := ordinal + 1;
+    FOR position IN 0 .. jsonb_array_length(batch) - 1 LOOP
+        ordinal := position;
+        item := batch->position;
         verdict := 'admitted'; limit_id := NULL; reason := NULL; room := NULL; resets_at := NULL; held_usd := NULL;
         base := (item->>'base_usd')::numeric;
         rate := (item->>'usd_per_output_token')::numeric;
@@ -170,14 +168,11 @@ BEGIN
         least_output := (item->>'output_least')::bigint;
         input_bound := (item->>'input_tokens')::bigint;
         calls := (item->>'calls')::int;
-        wanted := '{}'; places := '{}'; amounts := '{}';
-        IF jsonb_array_length(item->'windows') > 0 THEN
-            SELECT array_agg(x::bigint ORDER BY x::bigint) INTO wanted
-                FROM jsonb_array_elements_text(item->'windows') x;
-        END IF;
+        h := jsonb_populate_record(NULL::metering_hold, item->'hold');
+        places := '{}'; amounts := '{}';
 
-        FOR i IN 1 .. cardinality(wanted) LOOP
-            place := array_position(ids, wanted[i]);
+        FOR i IN 1 .. cardinality(h.window_ids) LOOP
+            place := array_position(ids, h.window_ids[i]);
             IF place IS NULL THEN
                 verdict := 'stale';
                 EXIT;
@@ -216,7 +211,6 @@ BEGIN
             CONTINUE;
         END IF;
         room := NULL;
-        h := jsonb_populate_record(NULL::metering_hold, item->'hold');
         h.usd := base + granted * rate;
         h.tokens := input_bound + granted;
         FOREACH place IN ARRAY places LOOP
@@ -224,7 +218,6 @@ BEGIN
                 WHEN 'tokens' THEN h.tokens ELSE calls END;
             added[place] := added[place] + amounts[cardinality(amounts)];
         END LOOP;
-        h.window_ids := wanted;
         h.window_amounts := amounts;
         holds := holds || h;
         held_usd := h.usd;
@@ -316,9 +309,12 @@ DECLARE
     states text[];
     solved int[];  -- for each of ``entries``: 1 when it is the correction that ends an unknown cost
     solved_unbounded int[];  -- ... of an entry that stated no exposure
+    plain boolean;
     holds int;
+    freed_windows bigint[];
+    freed_amounts numeric[];
 BEGIN
-    SELECT coalesce(array_agg(e ORDER BY n), '{}') INTO given
+    SELECT coalesce(array_agg(e ORDER BY n), '{}'), bool_and(e.kind = 'attempt') INTO given, plain
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS b(item, n),
         jsonb_populate_record(NULL::metering_costentry, item) AS e;
 
@@ -329,12 +325,19 @@ BEGIN
         AND (l.model_id IS NULL OR l.model_id = e.model_id)
     JOIN metering_limitwindow w ON w.limit_id = l.id AND w.starts_at <= e.started_at AND e.started_at < w.ends_at
     ORDER BY w.id FOR UPDATE OF w;  -- see Note [Lock order]; a hold's windows are among these
-    PERFORM 1 FROM metering_hold h JOIN unnest(given) e
-        ON h.request_id = e.request_id AND h.attempt = e.attempt
-    ORDER BY h.id FOR UPDATE OF h;  -- see Note [One verdict for one call]
-    GET DIAGNOSTICS holds = ROW_COUNT;
+    WITH locked AS (
+        SELECT h.id FROM metering_hold h JOIN unnest(given) e
+            ON h.request_id = e.request_id AND h.attempt = e.attempt
+        ORDER BY h.id FOR UPDATE OF h  -- see Note [One verdict for one call]
+    ), freed AS (
+        DELETE FROM metering_hold h USING locked WHERE h.id = locked.id
+        RETURNING h.window_ids, h.window_amounts
+    )
+    SELECT (SELECT count(*) FROM freed), array_agg(x.id), array_agg(x.amount)
+    INTO holds, freed_windows, freed_amounts
+    FROM freed f, unnest(f.window_ids, f.window_amounts) AS x(id, amount);
 
-    IF holds = cardinality(given) AND (SELECT bool_and(e.kind = 'attempt') FROM unnest(given) e) THEN
+    IF plain AND holds = cardinality(given) THEN
         entries := given;  -- what has its hold is not booked yet
     ELSE
         SELECT j.entries, j.states, j.solved, j.solved_unbounded
@@ -357,13 +360,9 @@ BEGIN
         e.started_at, e.day, e.first_byte_ms, e.latency_ms
     FROM unnest(entries) e;
 
-    WITH freed AS (
-        DELETE FROM metering_hold h USING unnest(given) g
-        WHERE h.request_id = g.request_id AND h.attempt = g.attempt
-        RETURNING h.window_ids, h.window_amounts
-    ), moved AS (
+    WITH moved AS (
         SELECT x.id, -x.amount AS held, 0::numeric AS spent, 0::numeric AS exposed
-        FROM freed f, unnest(f.window_ids, f.window_amounts) AS x(id, amount)
+        FROM unnest(freed_windows, freed_amounts) AS x(id, amount)
         UNION ALL
         SELECT w.id, 0,
             CASE l.unit WHEN 'usd' THEN coalesce(e.cost, 0)
@@ -420,7 +419,11 @@ BEGIN
         exposure = d.exposure + excluded.exposure, latency_ms = d.latency_ms + excluded.latency_ms,
         answered = d.answered + excluded.answered;
 
-    RETURN QUERY SELECT i - 1, coalesce(states[i], 'booked') FROM generate_series(1, cardinality(given)) i;
+    FOR i IN 1 .. cardinality(given) LOOP
+        ordinal := i - 1;
+        state := coalesce(states[i], 'booked');
+        RETURN NEXT;
+    END LOOP;
 END $$;
 """
 

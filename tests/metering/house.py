@@ -127,9 +127,9 @@ def hold(
             "worker": str(WORKER),
             "started_at": at.isoformat(),
             "expires_at": (expires_at or at + dt.timedelta(minutes=11)).isoformat(),
+            "window_ids": sorted(windows),
             **columns,
         },
-        "windows": list(windows),
         "base_usd": base,
         "usd_per_output_token": rate,
         "input_tokens": input_tokens,
@@ -217,7 +217,7 @@ def correction(
 
 def windows_of(items: Iterable[dict[str, Any]]) -> list[int]:
     """Each window of a batch once, as metering_admit locks them."""
-    return sorted({window for item in items for window in item["windows"]})
+    return sorted({window for item in items for window in item["hold"]["window_ids"]})
 
 
 def admit(*items: dict[str, Any]) -> list[Verdict]:

@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from catalog import keys, vault
+from catalog import keys, snapshot_loading, vault
 from catalog.models import ApiKey, Provider
 from gateway_project import env
 from tests import factories
@@ -57,6 +57,24 @@ def test_a_stored_credential_cannot_be_guessed_letter_by_letter(db: None, client
     assert client.get(url).status_code in (302, 400)
     key = factories.make_key()
     assert client.get(f"/admin/catalog/apikey/?digest__startswith={key.digest[:8]}").status_code in (302, 400)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "OPENAI_API_KEY\n"])
+def test_a_row_that_slipped_past_the_database_gets_no_other_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    row = {"name": "thief", "kind": "openai", "api_key_encrypted": "", "api_key_env": name}
+    monkeypatch.setenv(name, "canary")
+    assert snapshot_loading._credential(row) is None
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    assert snapshot_loading._credential(row | {"api_key_env": "OPENAI_API_KEY"}) == "sk-openai"
+
+
+@pytest.mark.parametrize("key", ["x", "x" * 31])
+def test_a_short_secret_key_is_refused(key: str) -> None:
+    with pytest.raises(env.UnusableSetting, match="token_urlsafe"):
+        env._given_secret(key)
+    assert env._given_secret("x" * 32) == "x" * 32
 
 
 def test_the_generated_secret_is_its_owners_alone(tmp_path: Path) -> None:

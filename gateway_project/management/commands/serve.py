@@ -56,7 +56,9 @@ class Command(BaseCommand):
 
     def _require_free_port(self, host: str, port: int) -> None:
         if not 1 <= port <= LAST_PORT:
-            raise CommandError(f"Port {port} does not exist: choose one from 1 to {LAST_PORT}, such as PORT=8000")
+            raise CommandError(
+                f"Port {port} does not exist: choose one from 1 to {LAST_PORT}, such as PORT=8000"
+            )
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
