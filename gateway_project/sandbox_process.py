@@ -18,7 +18,7 @@ def start(*, preferred_port: int) -> str:
     """Start ``manage.py sandbox`` on a free port; return its base URL (without a version)."""
     port = preferred_port if _is_free(preferred_port) else _any_free_port()
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, str(BASE_DIR / "manage.py"), "sandbox", "--port", str(port)],
+        [sys.executable, str(BASE_DIR / "manage.py"), "sandbox", "--with-parent", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
         env=environment(),
@@ -51,6 +51,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError):  # taken, or beyond 65535

@@ -1,6 +1,8 @@
 """gunicorn in this process, uvicorn workers under it."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +57,17 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
         "server_header": False,
         "date_header": True,
         "timeout_keep_alive": 75,
+        "timeout_notify": 2,  # seconds
     }
+
+    async def callback_notify(self) -> None:
+        """A worker whose master was killed stops, gracefully: it would keep the port, unsupervised."""
+        if os.getppid() != self.ppid and not self._orphaned:
+            self._orphaned = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        await super().callback_notify()
+
+    _orphaned = False
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # untyped library

@@ -31,7 +31,7 @@ Written = TypeVar("Written")
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
 REFUSED = (psycopg.Error, ValueError, TypeError, OverflowError)  # by PostgreSQL, or no JSON can be made of it
-SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # PostgreSQL may be away for 30 s
+SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, *[1.0] * 31)  # PostgreSQL may be away for 30 s
 ADMIT = (
     "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at"
     " FROM metering_admit(%s::jsonb, %s::bigint[])"

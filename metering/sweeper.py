@@ -8,6 +8,7 @@ is booked as a correction (metering_settle, 'late').
 import asyncio
 import os
 import socket
+import time
 import uuid
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 SIGN_SECONDS = 2.0
 LEASE_SECONDS = 10.0  # a worker silent for longer is taken for dead
+REST_SECONDS = LEASE_SECONDS  # after PostgreSQL was away: nobody could sign, so the living get time to do it
 SWEEP_BATCH = 500
 
 SIGN = """
@@ -63,6 +65,7 @@ class Sweeper:
         self._worker = worker
         self._zone = zone
         self._task: asyncio.Task[None] | None = None
+        self._not_before = 0.0  # monotonic seconds
 
     async def start(self) -> None:
         """Sign once before the first hold can name this worker, then keep signing."""
@@ -113,9 +116,13 @@ class Sweeper:
             await asyncio.sleep(SIGN_SECONDS)
             try:
                 await self.sign()
-                await self.sweep()
+                if time.monotonic() >= self._not_before:
+                    await self.sweep()
             except (psycopg.Error, PoolTimeout, OSError, LedgerUnavailable) as error:
                 log.warning("sweep_postponed", error=type(error).__name__)
+                self._not_before = time.monotonic() + REST_SECONDS
+            except Exception:  # a sweeper that ends in silence would let this worker's lease run out
+                log.exception("sweep_failed")
 
 
 __all__ = ["LEASE_SECONDS", "SIGN_SECONDS", "Sweeper"]

@@ -3,9 +3,9 @@
 import asyncio
 import datetime as dt
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
@@ -45,6 +45,18 @@ class Ended:
     result: Result
     error: VendorError | None = None
     body: bytes = b""
+
+
+class Exchange(Protocol):
+    """One HTTP exchange with a vendor: plain.py, streamed.py."""
+
+    async def __call__(self, attempt: Attempt) -> Ended:
+        """Raises VendorError when the vendor refused, or broke before any usage was seen."""
+        ...
+
+    def interrupted(self, attempt: Attempt) -> Ended:
+        """The end when the request's deadline passed meanwhile."""
+        ...
 
 
 async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> Attempt:
@@ -97,9 +109,7 @@ def _written(adapter: Adapter, job: Job, target: Target) -> VendorRequest:
         raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
 
 
-async def settled(
-    attempt: Attempt, passage: Passage, exchange: Callable[[Attempt], Awaitable[Ended]]
-) -> tuple[Ended, Decimal | None]:
+async def settled(attempt: Attempt, passage: Passage, exchange: Exchange) -> tuple[Ended, Decimal | None]:
     """Run the exchange within the deadline and book its end durably; returns the end and the cost.
 
     The entry is queued before anything else can be cancelled: a caller who leaves cannot lose it.
@@ -143,7 +153,7 @@ def recorded_words(error: VendorError) -> str:
 
     Failures of the transport are in our own words.
     """
-    if error.error_class is ErrorClass.TRANSPORT:
+    if error.error_class in (ErrorClass.TRANSPORT, ErrorClass.DEADLINE):
         return error.message
     return next((word for word in (error.code, error.type) if word and IDENTIFIER.fullmatch(word)), "")
 
@@ -162,7 +172,7 @@ def _retrieved(future: "asyncio.Future[str]") -> None:
         future.exception()
 
 
-async def _within_deadline(attempt: Attempt, exchange: Callable[[Attempt], Awaitable[Ended]]) -> Ended:
+async def _within_deadline(attempt: Attempt, exchange: Exchange) -> Ended:
     seconds = max(0.0, attempt.job.deadline - attempt.gateway.clock())
     try:
         async with asyncio.timeout(seconds):
@@ -170,14 +180,25 @@ async def _within_deadline(attempt: Attempt, exchange: Callable[[Attempt], Await
     except VendorError as error:
         return failure(attempt, error)
     except TimeoutError:
-        return failure(
-            attempt,
-            VendorError(
-                error_class=ErrorClass.TRANSPORT,
-                message="the request's deadline passed",
-                code="total_timeout",
-            ),
-        )
+        return exchange.interrupted(attempt)
 
 
-__all__ = ["Attempt", "Ended", "admitted", "failure", "recorded_words", "settled"]
+def deadline_passed(*, answering: bool) -> VendorError:
+    """``answering``: the vendor was at work; that it needs longer than we allow is no failure of its own."""
+    return VendorError(
+        error_class=ErrorClass.DEADLINE if answering else ErrorClass.TRANSPORT,
+        message="the request's deadline passed",
+        code="total_timeout",
+    )
+
+
+__all__ = [
+    "Attempt",
+    "Ended",
+    "Exchange",
+    "admitted",
+    "deadline_passed",
+    "failure",
+    "recorded_words",
+    "settled",
+]

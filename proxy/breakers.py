@@ -9,9 +9,14 @@ import enum
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
 
 from catalog.snapshot import ModelRow, ProviderRow
 from proxy.adapters.base import ErrorClass
+
+log = structlog.get_logger(__name__)
 
 COUNTED = frozenset({ErrorClass.OVERLOADED, ErrorClass.PROVIDER, ErrorClass.TRANSPORT})
 
@@ -47,6 +52,7 @@ class Breaker:
     generation: int = 0
     consecutive: int = 0
     probing: bool = False
+    name: str = ""
     results: "deque[tuple[float, bool]]" = field(default_factory=deque)
 
     def admit(self, now: float) -> Permit | None:
@@ -102,6 +108,7 @@ class Breakers:
 
     def __init__(self) -> None:
         self._breakers: dict[tuple[str, int], Breaker] = {}
+        self._policies: dict[tuple[str, int], ProviderRow] = {}
 
     def admit(self, model: ModelRow, *, now: float) -> "Passage | None":
         """Leave from both breakers, the provider's and the model's, or None."""
@@ -122,15 +129,26 @@ class Breakers:
 
     def _breaker(self, key: tuple[str, int], policy: ProviderRow) -> Breaker:
         found = self._breakers.get(key)
+        if found is not None and self._policies[key] is policy:
+            return found
+        limits: dict[str, Any] = {
+            "failures_to_open": policy.breaker_failures,
+            "failure_rate": policy.breaker_failure_rate,
+            "window": policy.breaker_window,
+            "min_calls": policy.breaker_min_calls,
+            "cooldown": policy.breaker_cooldown,
+        }
+        self._policies[key] = policy
         if found is None:
-            found = self._breakers[key] = Breaker(
-                failures_to_open=policy.breaker_failures,
-                failure_rate=policy.breaker_failure_rate,
-                window=policy.breaker_window,
-                min_calls=policy.breaker_min_calls,
-                cooldown=policy.breaker_cooldown,
-            )
+            found = self._breakers[key] = Breaker(**limits, name=f"{policy.name} {key[0]} {key[1]}")
+        for field_name, value in limits.items():  # edited meanwhile: it holds from now on
+            setattr(found, field_name, value)
         return found
+
+    def wait(self, model: ModelRow, *, now: float) -> float:
+        """Seconds until an open breaker lets a probe through."""
+        breakers = (self.of_provider(model.provider), self.of_model(model))
+        return max(b.opened_at + b.cooldown - now if b.state is State.OPEN else 0.0 for b in breakers)
 
 
 class Passage:
@@ -145,5 +163,10 @@ class Passage:
         """``succeeded`` for a good answer; else the class of the failure, or None for neither (cancelled)."""
         failed = False if succeeded else True if error_class in COUNTED else None
         for breaker, permit in self._granted:
+            before = breaker.state
             breaker.record(permit, failed=failed, now=now)
+            if breaker.state is not before:
+                log.warning(
+                    "breaker_changed", breaker=breaker.name, was=before.value, now=breaker.state.value
+                )
         self._granted.clear()

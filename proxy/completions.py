@@ -1,16 +1,17 @@
 """Answer one chat completion: targets in order, retries for the transient, one entry for every attempt."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from catalog.snapshot import ModelRow
-from proxy import attempts, errors, plain, routing
+from proxy import attempts, errors, routing
 from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
-from proxy.attempts import Attempt, Ended
+from proxy.attempts import Attempt, Ended, Exchange
 from proxy.gateway import Gateway
 from proxy.job import Delivery, Job, Served
+from proxy.plain import PlainExchange
 from proxy.streamed import StreamExchange
 
 log = structlog.get_logger(__name__)
@@ -20,12 +21,12 @@ FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 2.0
 LONGEST_RETRY_AFTER_SECONDS = 5.0  # a vendor that asks for more is left for the next target
 
-NewExchange = Callable[[], Callable[[Attempt], Awaitable[Ended]]]
+NewExchange = Callable[[], Exchange]
 
 
 async def complete(gateway: Gateway, job: Job) -> Served:
     """The whole answer, after its settlement is durable. Raises CallError, VendorError, metering's errors."""
-    served, _ = await _over_targets(gateway, job, lambda: plain.exchange, given_up=lambda: False)
+    served, _ = await _over_targets(gateway, job, PlainExchange, given_up=lambda: False)
     return served
 
 
@@ -52,7 +53,7 @@ async def _over_targets(
         for tried in range(model.provider.max_attempts):
             passage = gateway.breakers.admit(model, now=gateway.clock())
             if passage is None:
-                last = last or _all_open(model)
+                last = last or _all_open(model, gateway.breakers.wait(model, now=gateway.clock()))
                 break
             try:
                 attempt = await attempts.admitted(gateway, job, model, number + 1)
@@ -107,11 +108,11 @@ def _tell(attempt: Attempt, error: VendorError) -> None:
     )
 
 
-def _all_open(model: ModelRow) -> errors.CallError:
+def _all_open(model: ModelRow, wait: float) -> errors.CallError:
     return errors.Unavailable(
         f"{model.full_name} is failing and is left alone for the moment. Try again shortly.",
         code="circuit_open",
-        retry_after=model.provider.breaker_cooldown,
+        retry_after=max(1.0, wait),
     )
 
 

@@ -19,6 +19,7 @@ UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.OVERLOADED: (503, "upstream_overloaded"),
     ErrorClass.PROVIDER: (502, "upstream_error"),
     ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
+    ErrorClass.DEADLINE: (504, "deadline_exceeded"),
 }
 
 
@@ -87,6 +88,10 @@ def _of_vendor(error: VendorError) -> errors.CallError:
             param=error.param,
         )
     status, code = UPSTREAM[error.error_class]
+    if error.error_class is ErrorClass.RATE_LIMITED:  # not retried by us, so SDKs may
+        return errors.RateLimited(
+            f"The vendor said: {error.message}", code=code, retry_after=error.retry_after
+        )
     return errors.UpstreamFailed(
         f"The vendor failed: {error.message}" if error.message else "The vendor failed.",
         status=status,

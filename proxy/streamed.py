@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from metering.entries import Result
 from proxy import estimation
 from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
-from proxy.attempts import Attempt, Ended, failure, recorded_words
+from proxy.attempts import Attempt, Ended, deadline_passed, failure, recorded_words
 from proxy.job import Delivery, Served
 
 DRAIN_SECONDS = 10.0
@@ -38,6 +38,11 @@ class StreamExchange:
                 body = await response.body()
                 raise attempt.adapter.error_from(response.status, response.headers, body)
             return await self._relay(response.pieces())
+
+    def interrupted(self, attempt: Attempt) -> Ended:
+        """What was streamed until the deadline is booked."""
+        error = deadline_passed(answering=self.first_byte_ms is not None)
+        return failure(attempt, error) if self.first_byte_ms is None else self._broken(error)
 
     async def _relay(self, pieces: AsyncIterator[bytes]) -> Ended:
         try:

@@ -54,7 +54,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the ledger has already: demo entries by plan, and whether there are others."""
+    """What the ledger has already: demo entries by plan, and whether real vendors were called."""
 
     plans: Mapping[str, int]
     real_entries: bool
@@ -84,7 +84,8 @@ def earlier() -> Earlier:
             "SELECT tags->>%s, count(*) FROM metering_costentry WHERE tags ? %s GROUP BY 1", [TAG, TAG]
         )
         plans: dict[str, int] = dict(cursor.fetchall())
-    return Earlier(plans=plans, real_entries=CostEntry.objects.exclude(tags__has_key=TAG).exists())
+    others = CostEntry.objects.exclude(tags__has_key=TAG).exclude(model__provider__is_sandbox=True)
+    return Earlier(plans=plans, real_entries=others.exists())
 
 
 @transaction.atomic

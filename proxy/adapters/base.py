@@ -73,6 +73,7 @@ class ErrorClass(enum.StrEnum):
     OVERLOADED = "overloaded"  # counts towards the breaker; try elsewhere
     PROVIDER = "provider"  # 5xx, malformed answers: counts
     TRANSPORT = "transport"  # connection, timeout, truncated stream: counts
+    DEADLINE = "deadline"  # our own deadline passed while the vendor was answering: never counts
 
 
 class VendorError(Exception):

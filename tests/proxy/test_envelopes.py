@@ -36,6 +36,7 @@ OF_VENDORS = {
     ErrorClass.OVERLOADED: (503, "upstream_overloaded"),
     ErrorClass.PROVIDER: (502, "upstream_error"),
     ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
+    ErrorClass.DEADLINE: (504, "deadline_exceeded"),
 }
 
 
@@ -89,7 +90,8 @@ def test_vendors_errors(error_class: ErrorClass) -> None:
     error = envelopes.call_error(vendor_error(error_class))
 
     assert (error.status, error.code) == OF_VENDORS[error_class]
-    assert error.retry is False  # we have retried already
+    # we have retried already, but for a rate limit: the vendor said when to come back
+    assert error.retry is (None if error_class is ErrorClass.RATE_LIMITED else False)
 
 
 def test_no_class_of_vendors_errors_is_untested() -> None:
@@ -134,7 +136,7 @@ def test_a_vendors_failure_is_said_to_be_the_vendors() -> None:
 def test_a_vendors_wait_is_passed_on_in_whole_seconds() -> None:
     error = envelopes.call_error(vendor_error(ErrorClass.RATE_LIMITED, retry_after=1.2))
 
-    assert envelopes.headers(error) == [(b"retry-after", b"2"), (b"x-should-retry", b"false")]
+    assert envelopes.headers(error) == [(b"retry-after", b"2")]
 
 
 def test_a_field_that_the_vendor_cannot_honour_is_named() -> None:
