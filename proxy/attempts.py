@@ -117,17 +117,23 @@ async def settled(attempt: Attempt, passage: Passage, exchange: Exchange) -> tup
     gateway = attempt.gateway
     try:
         ended = await _within_deadline(attempt, exchange)
-    except (
-        BaseException
-    ):  # cancelled, or our own fault: the vendor may have worked, so it is booked as unknown
-        passage.end(None, now=gateway.clock())
-        _book(attempt, Result(outcome="client_closed", latency_ms=attempt.milliseconds()))
+    except asyncio.CancelledError:  # the vendor may have worked, so it is booked as unknown
+        _abandon(attempt, passage, outcome="client_closed")
+        raise
+    except Exception:  # our own fault: the same, but nobody left
+        _abandon(attempt, passage, outcome="error", error_class="gateway")
         raise
     error = ended.error
     passage.end(error.error_class if error else None, now=gateway.clock(), succeeded=error is None)
     cost, durable = _book(attempt, ended.result)
     await durable
     return ended, cost
+
+
+def _abandon(attempt: Attempt, passage: Passage, *, outcome: str, error_class: str = "") -> None:
+    passage.end(None, now=attempt.gateway.clock())
+    latency = attempt.milliseconds()
+    _book(attempt, Result(outcome=outcome, error_class=error_class, latency_ms=latency))
 
 
 def failure(attempt: Attempt, error: VendorError) -> Ended:

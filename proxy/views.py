@@ -77,11 +77,16 @@ class CallView(APIView):
                 raise errors.Forbidden("This key may not do that.")
 
     async def _refuse(self, error: Exception) -> None:
-        told = envelopes.call_error(error)
-        if told.status == 500:
-            log.exception("call_failed", request_id=str(self.call.request_id))
+        told = self._told(error)
         if not self.started:
             await self.respond(told.status, envelopes.body(told), envelopes.headers(told))
+
+    def _told(self, error: Exception) -> errors.CallError:
+        """What the caller is told; what is our own fault is in the log with its traceback."""
+        told = envelopes.call_error(error)
+        if told.status == 500:
+            log.error("call_failed", request_id=str(self.call.request_id), exc_info=error)
+        return told
 
     async def respond(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """A whole JSON answer."""
@@ -123,7 +128,7 @@ class ChatCompletions(CallView):
         except Exception as error:
             if not delivery.begun:
                 raise
-            await delivery.send(envelopes.frame(envelopes.call_error(error)))
+            await delivery.send(envelopes.frame(self._told(error)))
         finally:
             self.started = delivery.begun
             with contextlib.suppress(OSError):

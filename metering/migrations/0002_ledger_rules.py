@@ -4,8 +4,8 @@ Note [One call, one round trip]: admission and settlement are SQL functions, cal
 live only while the function runs, never across a round trip to a worker, so a worker that stalls or dies
 between two statements cannot hold up the others; and an admission costs one round trip instead of four.
 
-Note [Plans]: the functions' statements cost more to plan (1.5 ms measured) than to run on a small batch, and
-PostgreSQL would plan them anew for every array length; force_generic_plan keeps one plan for each.
+Note [Plans]: PostgreSQL would plan the functions' statements anew for every call: a settlement of one took 1.6 ms
+of CPU with that and 0.8 ms without (measured on the first version). force_generic_plan keeps one plan for each.
 
 Note [Lock order]: every writer locks limit windows in id order, then holds in id order, then the entries that it
 corrects in id order, then inserts cost entries, then daily rows in key order. One order, so no deadlock.

@@ -191,6 +191,12 @@ class TestCommand:
         demo(force=True)
         assert verification.verify().differences == []
 
+    def test_calls_to_the_sandbox_are_no_real_entries(self) -> None:
+        model = factories.make_model("own", provider=factories.make_provider("own", is_sandbox=True))
+        factories.make_entry(key=factories.make_key(team=factories.make_team("payments")), model=model)
+        demo()
+        assert CostEntry.objects.count() > 1
+
     def test_a_team_of_the_same_name_is_left_alone(self) -> None:
         factories.make_team("search", title="Search")
         with pytest.raises(CommandError, match="the team search is yours"):

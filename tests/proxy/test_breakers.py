@@ -316,3 +316,25 @@ def test_a_breaker_has_its_providers_policy() -> None:
 
     assert breakers.admit(hasty, now=4.9) is None
     assert breakers.admit(hasty, now=5) is not None
+
+
+def test_a_policy_edited_meanwhile_holds_for_an_open_breaker() -> None:
+    patient = values.model(of=values.provider(breaker_failures=1, breaker_cooldown=300.0))
+    breakers = Breakers()
+    fail(breakers, patient, times=1)
+    assert breakers.wait(patient, now=10) == 290
+
+    edited = values.model(of=values.provider(breaker_failures=1, breaker_cooldown=20.0))
+
+    assert breakers.wait(edited, now=10) == 10
+    assert breakers.admit(edited, now=20) is not None
+
+
+def test_our_own_deadline_is_no_failure_of_a_vendor_at_work() -> None:
+    breakers = Breakers()
+    for now in range(50):
+        passage = breakers.admit(MODEL, now=now)
+        assert passage is not None
+        passage.end(ErrorClass.DEADLINE, now=now)
+
+    assert breakers.of_model(MODEL).state is State.CLOSED
