@@ -1,8 +1,9 @@
 """What the models say: one deterministic answer for one request, whatever the vendor.
 
-* A scripted prompt gets its scripted answer (``profiles.SCRIPTS``); any other is quoted back.
-* ``use tool NAME`` in the last user turn, or a tool choice that forces one, gives a tool call with
-  arguments made from the schema; a tool's result gives a text that quotes it.
+* A scripted prompt gets its scripted answer (``profiles.SCRIPTS``); what other prompts can ask for is in
+  ``plan``; any other is quoted back.
+* A tool choice that forces a tool gives a call with arguments made from the schema; when the prompt names no
+  further tool, a tool's result gives a text that quotes it.
 * A JSON schema gives JSON of that schema.
 * Reasoning is spent first; what is left of ``max_tokens`` limits the visible answer.
 """
@@ -14,14 +15,16 @@ from typing import Any
 
 import msgspec
 
-from proxy.sandbox import profiles
-from proxy.sandbox.ask import Ask, Json, Tool
+from proxy.sandbox import plan, profiles, schemas
+from proxy.sandbox.ask import Ask, Json, Refused, Tool
 from proxy.sandbox.caching import Hit, PrefixCache
 from proxy.sandbox.control import Knobs
 
 QUOTED = 80  # characters of the prompt that the answer repeats
 FILLER = "sandbox words follow one another until the asked length is there "
 THOUGHT = "The question is read, the answer is weighed, then it is given."
+REFUSAL = "I'm sorry, I can't help with that."
+FILTERED = "The sandbox was about to"  # what came through before the filter closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Answer:
     """Text, tool calls and counts. ``pieces`` are the text as it is streamed."""
 
     text: str
-    finish: str  # stop | length | stop_sequence | tool
+    finish: str  # stop | length | stop_sequence | tool | refusal | filter | blocked
     output_tokens: int  # visible, over all choices
     input_tokens: int  # all of it, cached or not
     reasoning_tokens: int = 0
@@ -49,8 +52,8 @@ class Answer:
 
 def answer_to(ask: Ask, knobs: Knobs, cache: PrefixCache) -> Answer:
     """The answer to ``ask``, with the counts and texts that ``knobs`` demand."""
-    answer = _called_tools(ask) or _spoken(ask, knobs)
-    answer.reasoning_tokens = _reasoning(ask, knobs)
+    answer = _refused(ask, knobs) or _called_tools(ask, knobs) or _spoken(ask, knobs)
+    answer.reasoning_tokens = 0 if answer.finish == "blocked" else _reasoning(ask, knobs)
     _limit(answer, ask.max_tokens)
     if knobs.output_tokens is not None:
         answer.output_tokens = knobs.output_tokens
@@ -62,53 +65,95 @@ def answer_to(ask: Ask, knobs: Knobs, cache: PrefixCache) -> Answer:
 
 def input_tokens(ask: Ask) -> int:
     """Input tokens by the counting rule, at least 1."""
-    return max(1, profiles.tokens_of_bytes(ask.input.size()) + ask.input.media * profiles.MEDIA_TOKENS)
+    return max(1, profiles.tokens_of_bytes(ask.input.size()) + len(ask.input.media) * profiles.MEDIA_TOKENS)
 
 
-def example(schema: Any) -> Any:
-    """A value that a JSON schema allows, always the same one."""
-    if not isinstance(schema, dict):
-        return "example"
-    for given in ("const", "default"):
-        if given in schema:
-            return schema[given]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for union in ("anyOf", "oneOf", "allOf"):
-        if schema.get(union):
-            return example(schema[union][0])
-    return _example_of_type(schema)
+def cut(text: str, count: int) -> list[str]:
+    """The text in ``count`` pieces of equal size, as far as it reaches."""
+    count = max(1, min(count, len(text)))
+    edges = [len(text) * index // count for index in range(count + 1)]
+    return [text[start:end] for start, end in itertools.pairwise(edges)] if text else []
 
 
-def _example_of_type(schema: Json) -> Any:
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    kind = (kind[0] if isinstance(kind, list) else str(kind)).lower()  # Gemini writes OBJECT, STRING
-    if kind == "object":
-        return {name: example(inner) for name, inner in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [example(schema.get("items"))]
-    return {"integer": 1, "number": 1.5, "boolean": True, "null": None}.get(kind, "example")
-
-
-def _called_tools(ask: Ask) -> Answer | None:
-    if not ask.tools or ask.tool_result is not None:
+def _refused(ask: Ask, knobs: Knobs) -> Answer | None:
+    kind = knobs.refusal or plan.refusal(ask.prompt)
+    if kind is None:
         return None
-    offered = {tool.name: tool for tool in ask.tools}
-    chosen = [offered[name] for name in re.findall(r"use tool ([\w.:-]*\w)", ask.prompt) if name in offered]
-    if not chosen and ask.forced_tool is not None:
-        chosen = [offered.get(ask.forced_tool, ask.tools[0])]
-    if not chosen:
+    if kind == "prompt" and ask.vendor == "openai":
+        message = (
+            "Invalid prompt: your prompt was flagged as potentially violating our usage policy. "
+            "Please try again with a different prompt."
+        )
+        raise Refused(400, message, kind="invalid_prompt")
+    finish = {"answer": "refusal", "filter": "filter", "prompt": "blocked"}[kind]
+    # Gemini has no words of refusal: a candidate ends without content.
+    said = {"answer": "" if ask.vendor == "gemini" else REFUSAL, "filter": FILTERED, "prompt": ""}[kind]
+    return Answer(said, finish, profiles.tokens_in(said), 0)
+
+
+def _called_tools(ask: Ask, knobs: Knobs) -> Answer | None:
+    calls = _calls(ask)
+    if not calls:
         return None
-    calls = [ToolCall(tool.name, _arguments(tool)) for tool in chosen]
-    tokens = sum(
+    text = _preamble(ask, knobs, calls)
+    tokens = profiles.tokens_in(text) + sum(
         profiles.tokens_in(call.name + msgspec.json.encode(call.arguments).decode()) for call in calls
     )
-    return Answer("", "tool", tokens, 0, calls=calls)
+    return Answer(text, "tool", tokens, 0, calls=calls)
 
 
-def _arguments(tool: Tool) -> Json:
-    made = example({"type": "object", **tool.schema})
-    return made if isinstance(made, dict) else {}
+def _calls(ask: Ask) -> list[ToolCall]:
+    """The calls of the step that the conversation has reached."""
+    offered = {tool.name: tool for tool in ask.tools}
+    if ask.forced_tool is not None and ask.tools and ask.tool_rounds == 0:
+        return _forced_calls(ask, offered)
+    steps = _steps(ask, offered)
+    if not ask.parallel_tools:
+        steps = [[mention] for step in steps for mention in step]
+    chosen = steps[ask.tool_rounds] if ask.tool_rounds < len(steps) else []
+    if not chosen and ask.forced_tool == "":
+        chosen = _left_over(ask, steps)
+    return [_call(mention, offered) for mention in chosen]
+
+
+def _steps(ask: Ask, offered: dict[str, Tool]) -> list[list[plan.Mention]]:
+    explicit = plan.steps(ask.prompt)
+    if not explicit:
+        spoken_of = plan.natural(ask.prompt, ask.tools)
+        return [spoken_of] if spoken_of else []
+    return [known for step in explicit if (known := [one for one in step if one.name in offered])]
+
+
+def _left_over(ask: Ask, steps: list[list[plan.Mention]]) -> list[plan.Mention]:
+    """Who demands a call in every turn gets, when the prompt's are done, a tool that it does not name."""
+    named = {mention.name for step in steps for mention in step}
+    left = [tool.name for tool in ask.tools if tool.name not in named]
+    return [plan.Mention(left[0], None)] if left and ask.tool_rounds == len(steps) else []
+
+
+def _forced_calls(ask: Ask, offered: dict[str, Tool]) -> list[ToolCall]:
+    """At least one call; a tool that the choice names wins over those of the prompt."""
+    named = [mention for step in _steps(ask, offered)[:1] for mention in step]
+    if ask.forced_tool:
+        named = [mention for mention in named if mention.name == ask.forced_tool]
+    if not named:
+        named = [plan.Mention(offered.get(ask.forced_tool or "", ask.tools[0]).name, None)]
+    return [_call(mention, offered) for mention in (named if ask.parallel_tools else named[:1])]
+
+
+def _call(mention: plan.Mention, offered: dict[str, Tool]) -> ToolCall:
+    if mention.arguments is not None:
+        return ToolCall(mention.name, mention.arguments)
+    made = schemas.example({"type": "object", **offered[mention.name].schema})
+    return ToolCall(mention.name, made if isinstance(made, dict) else {})
+
+
+def _preamble(ask: Ask, knobs: Knobs, calls: list[ToolCall]) -> str:
+    if knobs.preamble is not None:
+        return knobs.preamble
+    if plan.SAY_FIRST not in ask.prompt:
+        return ""
+    return f"I will use {' and '.join(call.name for call in calls)}."
 
 
 def _spoken(ask: Ask, knobs: Knobs) -> Answer:
@@ -132,12 +177,20 @@ def _text(ask: Ask, knobs: Knobs, script: profiles.Script | None) -> str:
     if knobs.chunks is not None:
         return _filler(knobs.chunks * 2 * profiles.BYTES_PER_TOKEN)
     if ask.schema is not None:
-        return msgspec.json.encode(example(ask.schema)).decode()
+        return msgspec.json.encode(_example(ask)).decode()
+    if plan.DESCRIBE in ask.prompt:
+        return f"I see {' '.join(ask.input.media) or 'nothing.'}"
     if script is not None and ask.tool_result is None:
         return script.answer
     if ask.tool_result is not None:
         return f"The tool answered: {ask.tool_result[:QUOTED]}"
     return f"The sandbox was asked: {ask.prompt[:QUOTED]}"
+
+
+def _example(ask: Ask) -> Any:
+    """JSON of the schema; where any object will do, with the keys that the prompt has in quotes."""
+    made = schemas.example(ask.schema)
+    return dict.fromkeys(plan.quoted(ask.prompt), "example") or made if made == {} else made
 
 
 def _filler(size: int) -> str:
@@ -177,9 +230,7 @@ def _pieces(text: str, chunks: int | None) -> list[str]:
     """The text word by word, or in ``chunks`` pieces of equal size as far as it reaches."""
     if chunks is None:
         return re.findall(r"\s*\S+\s*$|\s*\S+", text) or ([text] if text else [])
-    count = max(1, min(chunks, len(text)))
-    edges = [len(text) * index // count for index in range(count + 1)]
-    return [text[start:end] for start, end in itertools.pairwise(edges)] if text else []
+    return cut(text, chunks)
 
 
 def _count_input(answer: Answer, ask: Ask, knobs: Knobs, cache: PrefixCache) -> None:

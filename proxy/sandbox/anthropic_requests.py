@@ -3,13 +3,11 @@
 from typing import Any
 
 from proxy.sandbox import anthropic_rules as rules
+from proxy.sandbox import anthropic_thinking as thinking_rules
+from proxy.sandbox.anthropic_content import read_content, text_of, ttl_of
 from proxy.sandbox.anthropic_rules import bad
-from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool
+from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, Turn, place_of
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
-
-MEDIA = ("image", "document", "container_upload")
-# Server tools and what refers to them: counted, not understood.
-OTHERS = ("tool_reference", "tool_addition", "compaction", "search_result", "fallback")
 
 
 def read(body: Json, version: str) -> Ask:
@@ -20,13 +18,14 @@ def read(body: Json, version: str) -> Ask:
     ask = read_input(body, version)
     rules.check_parameters(model, body, version)
     rules.check_thinking(model, body)
+    thinking_rules.check(body)
     ask.stream = bool(body.get("stream"))
     ask.max_tokens = body["max_tokens"]
     ask.stop = list(body.get("stop_sequences") or [])
     ask.reasoning = _reasoning(body)
     ask.show_thoughts = True
     ask.forced_tool = _forced_tool(body.get("tool_choice"))
-    ask.schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
+    ask.schema = rules.answer_schema(body)
     ask.tier = body.get("speed")
     return ask
 
@@ -42,25 +41,28 @@ def read_input(body: Json, version: str) -> Ask:
     given = Input()
     tools = [_read_tool(given, tool, index) for index, tool in enumerate(body.get("tools") or [])]
     if body.get("system"):
-        _read_content(given, body["system"], "system")
+        read_content(given, body["system"], "system")
     for index, message in enumerate(messages):
         _check_role(model, message, index)
-        _read_content(given, message.get("content"), f"messages.{index}.content")
+        read_content(given, message.get("content"), f"messages.{index}.content")
     rules.check_turns(model, messages)
     if body.get("cache_control"):
-        given.breakpoints.append((len(given.parts), _ttl(body)))
+        given.breakpoints.append((len(given.parts), ttl_of(body)))
     if len(given.breakpoints) > 4:
         raise bad(
             f"A maximum of 4 blocks with cache_control may be provided. Found {len(given.breakpoints)}."
         )
-    last = messages[-1]
+    place = place_of([_turn(message) for message in messages])
+    choice = body.get("tool_choice") or {}
     return Ask(
         vendor="anthropic",
         model=model,
         input=given,
-        prompt=_prompt(messages),
-        tools=tools,
-        tool_result=_tool_result(last.get("content")),
+        prompt=place.prompt,
+        tools=[] if choice.get("type") == "none" else tools,
+        parallel_tools=not choice.get("disable_parallel_tool_use"),
+        tool_result=place.tool_result,
+        tool_rounds=place.tool_rounds,
         raw=body,
     )
 
@@ -83,72 +85,30 @@ def _check_role(model: str, message: Any, index: int) -> None:
     raise bad(f"messages.{index}.role: Input should be 'user' or 'assistant'")
 
 
-def _read_content(given: Input, content: Any, where: str) -> None:
-    if isinstance(content, str):
-        given.parts.append(content)
-        return
-    if not isinstance(content, list):
-        raise bad(f"{where}: Input should be a valid string or list")
-    for index, block in enumerate(content):
-        _read_block(given, block, f"{where}.{index}")
-        if block.get("cache_control"):
-            given.breakpoints.append((len(given.parts), _ttl(block)))
-
-
-def _read_block(given: Input, block: Any, where: str) -> None:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "text":
-        if not block.get("text"):
-            raise bad("messages: text content blocks must be non-empty")
-        given.parts.append(block["text"])
-    elif kind in MEDIA:
-        given.media += 1
-    elif kind == "tool_use":
-        given.parts.append(f"{block['name']}{block['input']}")
-    elif kind in OTHERS or str(kind).endswith(("_tool_use", "_tool_result")):
-        given.parts.append(str(block))
-    elif kind == "tool_result":
-        if block.get("content"):
-            _read_content(given, block["content"], where)
-    elif kind in ("thinking", "redacted_thinking"):
-        # Thinking of earlier turns is not counted again.
-        return
-    else:
-        raise bad(f"{where}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
-
-
-def _ttl(block: Json) -> str:
-    return "1h" if block["cache_control"].get("ttl") == "1h" else "5m"
-
-
 def _read_tool(given: Input, tool: Json, index: int) -> Tool:
     if tool.get("type") in (None, "custom") and "input_schema" not in tool:
         raise bad(f"tools.{index}.custom.input_schema: Field required")
+    rules.check_name(str(tool.get("name")), f"tools.{index}.custom.name", 128)
     schema = tool.get("input_schema") or {"type": "object"}
     if schema.get("type") != "object":
         raise bad(f"tools.{index}.custom.input_schema.type: Field required")
     given.parts.append(f"{tool['name']}{tool.get('description') or ''}{schema}")
     if tool.get("cache_control"):
-        given.breakpoints.append((len(given.parts), _ttl(tool)))
+        given.breakpoints.append((len(given.parts), ttl_of(tool)))
     return Tool(tool["name"], schema)
 
 
-def _text_of(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(block["text"] for block in content or [] if block.get("type") == "text")
-
-
-def _prompt(messages: list[Json]) -> str:
-    users = [message for message in messages if message["role"] == "user"]
-    return _text_of(users[-1].get("content")) if users else ""
-
-
-def _tool_result(content: Any) -> str | None:
-    if isinstance(content, str):
-        return None
-    results = [block for block in content if block.get("type") == "tool_result"]
-    return " ".join(_text_of(block.get("content")) for block in results) if results else None
+def _turn(message: Json) -> Turn:
+    """A user turn with tool results is no prompt, whatever text follows them."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    kinds = {block.get("type") for block in blocks}
+    if message["role"] == "assistant":
+        return Turn("called" if "tool_use" in kinds else "spoke")
+    if "tool_result" in kinds:
+        results = [block for block in blocks if block.get("type") == "tool_result"]
+        return Turn("answered", " ".join(text_of(block.get("content")) for block in results))
+    return Turn("said" if message["role"] == "user" else "spoke", text_of(content))
 
 
 def _reasoning(body: Json) -> int | None:

@@ -1,9 +1,11 @@
 """What Anthropic refuses, by API version and by model generation."""
 
+import re
 from typing import Any
 
 from proxy.sandbox.ask import Json, Refused, check_range
 from proxy.sandbox.profiles import facts
+from proxy.sandbox.schemas import open_object
 
 STRICT_VERSION = "2026-10-21"
 VERSIONS = ("2023-01-01", "2023-06-01", STRICT_VERSION)
@@ -42,6 +44,8 @@ def check_parameters(model: str, body: Json, version: str) -> None:
     both = body.get("temperature") is not None and body.get("top_p") is not None
     if both and facts("anthropic", model).version >= (4, 5):
         raise bad("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+    if body.get("service_tier") not in (None, "auto", "standard_only"):
+        raise bad("service_tier: Input should be 'auto' or 'standard_only'")
     for sequence in body.get("stop_sequences") or []:
         if not sequence.strip():
             raise bad("stop_sequences: each stop sequence must contain non-whitespace")
@@ -76,6 +80,19 @@ def check_thinking(model: str, body: Json) -> None:
         raise bad("tool_choice: forced tool use is not supported on this model")
     if forced and kind == "enabled":
         raise bad("Thinking may not be enabled when tool_choice forces tool use.")
+    check_tool_choice(body)
+
+
+def check_tool_choice(body: Json) -> None:
+    """A tool choice needs tools, and a named one must be among them."""
+    choice = body.get("tool_choice")
+    if choice is None:
+        return
+    names = [tool.get("name") for tool in body.get("tools") or []]
+    if not names:
+        raise bad("tool_choice: tool_choice may only be specified while providing tools.")
+    if choice["type"] == "tool" and choice["name"] not in names:
+        raise bad(f"tool_choice.tool.name: Tool '{choice['name']}' not found in provided tools")
 
 
 def _check_budget(version: tuple[int, int], body: Json, thinking: Json) -> None:
@@ -109,6 +126,30 @@ def _check_effort(model: str, version: tuple[int, int], body: Json) -> None:
         raise bad("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'")
 
 
+def answer_schema(body: Json) -> Json | None:
+    """The schema that the answer must have; its objects must all be closed."""
+    shape = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}
+    if not shape:
+        return None
+    if shape.get("type") != "json_schema":
+        raise bad("output_config.format.type: Input should be 'json_schema'")
+    if "schema" not in shape:
+        raise bad("output_config.format.schema: Field required")
+    if open_object(shape["schema"]) is not None:
+        raise bad(
+            "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly "
+            "set to false"
+        )
+    return dict(shape["schema"])
+
+
+def check_name(name: str, where: str, most: int | None) -> None:
+    """The names of tools and the ids of their uses, of at most ``most`` characters."""
+    pattern = "^[a-zA-Z0-9_-]+$" if most is None else f"^[a-zA-Z0-9_-]{{1,{most}}}$"
+    if not re.match(pattern, name):
+        raise bad(f"{where}: String should match pattern '{pattern}'")
+
+
 def check_turns(model: str, messages: list[Json]) -> None:
     """The order of turns, empty turns, prefill, and tool uses with their results."""
     if messages[0]["role"] == "assistant":
@@ -135,7 +176,7 @@ def _check_prefill(model: str, content: Any) -> None:
 def _check_tool_turns(messages: list[Json]) -> None:
     waiting: set[str] = set()
     for index, message in enumerate(messages):
-        results = _ids(message, "tool_result", "tool_use_id")
+        results = set() if _begins_with_text(message) else _ids(message, "tool_result", "tool_use_id")
         for unexpected in sorted(results - waiting):
             raise bad(
                 f"messages.{index}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: "
@@ -145,6 +186,12 @@ def _check_tool_turns(messages: list[Json]) -> None:
         _refuse_unanswered(waiting - results, index - 1)
         waiting = _ids(message, "tool_use", "id")
     _refuse_unanswered(waiting, len(messages) - 1)
+
+
+def _begins_with_text(message: Json) -> bool:
+    """Results after a text are not seen: they must come first."""
+    content = message["content"]
+    return isinstance(content, list) and bool(content) and content[0].get("type") == "text"
 
 
 def _ids(message: Json, kind: str, field: str) -> set[str]:

@@ -3,16 +3,19 @@
 import itertools
 import os
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from proxy.sandbox import control_api, faults, operations, routing, wire
 from proxy.sandbox.ask import Json, Refused
 from proxy.sandbox.caching import PrefixCache
-from proxy.sandbox.calls import Call, CallLog
+from proxy.sandbox.calls import Call, CallLog, fingerprint
 from proxy.sandbox.connection import CallerLeft, Connection, Cut, Message, Receive, Send
 from proxy.sandbox.control import NO_KNOBS, Caller, Control, Knobs
-from proxy.sandbox.operations import VENDORS, Job
+from proxy.sandbox.faults import Events
+from proxy.sandbox.operations import VENDORS, Job, Memory
+from proxy.sandbox.responses_store import ResponseStore
 from proxy.sandbox.routing import Route
 
 SSE = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -38,7 +41,7 @@ class Sandbox:
     def __init__(self, *, latency: float = 0.0, seed: int = 0) -> None:
         self.control = Control(latency=latency, seed=seed)
         self.calls = CallLog()
-        self.cache = PrefixCache()
+        self.memory = Memory(PrefixCache(), ResponseStore())
         # Ids differ between two sandboxes, as they would between two days of one vendor.
         self._run = os.urandom(4).hex()
         self._serial = itertools.count(1)
@@ -68,11 +71,13 @@ class Sandbox:
         route = routing.route(scope["method"], path, headers)
         client_id = headers.get(b"x-client-request-id", b"").decode("latin-1")
         call = self.calls.open(vendor=route.vendor, path=path, site=site, client_request_id=client_id)
+        call.query = _without_key(scope["query_string"])
         ident = f"{self._run}{next(self._serial):08x}"
         return Request(route, scope["query_string"], headers, call, Connection(receive, send, call), ident)
 
     async def _answered(self, request: Request) -> str:
         raw = await request.connection.body()
+        self.calls.note(request.call, request.headers, raw)
         vendor = VENDORS[request.route.vendor]
         try:
             key = vendor.authenticate(request.headers, request.query)
@@ -81,13 +86,14 @@ class Sandbox:
             await faults.before_answer(request.connection, request.knobs)
             _refuse_at_will(request.knobs)
             job = Job(request.route, body, request.headers, request.query, request.knobs, request.ident)
-            return await _send(request, operations.prepared(job, self.cache))
+            return await _send(request, operations.prepared(job, self.memory))
         except Refused as refused:
             await _refuse(request, refused)
             return "refused"
 
     def _turn_knobs(self, request: Request, body: Json, key: str) -> None:
         call, route = request.call, request.route
+        call.key_fingerprint = fingerprint(key)
         call.model = route.model or str(body.get("model") or "")
         call.stream = route.stream or bool(body.get("stream"))
         caller = Caller(call.vendor, call.model, call.path, call.site, key, call.stream)
@@ -96,12 +102,13 @@ class Sandbox:
         except msgspec.DecodeError as error:
             raise Refused(400, f"x-sandbox header: {error}") from None
         request.ident = request.knobs.static_id or request.ident
+        request.connection.split_bytes = request.knobs.split_bytes
 
     async def _controlled(self, scope: Message, receive: Receive, send: Send) -> None:
         # A call of its own, kept nowhere: only vendors' calls are logged.
         connection = Connection(receive, send, Call(0, "", scope["path"], "", "", 0.0))
         body = await connection.body()
-        parts = (self.control, self.calls, self.cache)
+        parts = (self.control, self.calls, self.memory)
         status, value = control_api.answer(scope["method"], scope["path"], scope["query_string"], body, parts)
         await connection.start(status, [(b"content-type", b"application/json")])
         await connection.write(wire.encode(value), more=False)
@@ -112,14 +119,19 @@ def _refuse_at_will(knobs: Knobs) -> None:
         raise Refused(knobs.status, "", kind=knobs.error_code)
 
 
+def _without_key(query: bytes) -> str:
+    """The query as it is logged: Gemini's credential may be in it."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+    return urlencode([(name, value) for name, value in pairs if name != "key"])
+
+
 async def _send(request: Request, answer: operations.Prepared) -> str:
     knobs, connection = request.knobs, request.connection
-    headers = VENDORS[request.route.vendor].headers(200, knobs, request.ident)
+    headers = _headers(request, 200, answer.tier)
     if answer.frames is not None:
         kind = SSE if answer.sse else JSON_ARRAY
-        return await faults.send_stream(
-            connection, knobs, headers=[kind, *headers], frames=answer.frames, error=answer.error
-        )
+        events = Events(answer.frames, answer.error, answer.heartbeat if answer.sse else b"")
+        return await faults.send_stream(connection, knobs, headers=[kind, *headers], events=events)
     await faults.send_whole(
         connection, knobs, status=200, headers=headers, body=answer.body, usage=answer.usage
     )
@@ -129,7 +141,19 @@ async def _send(request: Request, answer: operations.Prepared) -> str:
 async def _refuse(request: Request, refused: Refused) -> None:
     vendor, knobs = VENDORS[request.route.vendor], request.knobs
     body = vendor.refusal(refused.status, str(refused), refused.kind, refused.param, knobs, request.ident)
-    headers = vendor.headers(refused.status, knobs, request.ident)
+    headers = _headers(request, refused.status, "")
     await faults.send_whole(
         request.connection, knobs, status=refused.status, headers=headers, body=body, usage=None
     )
+
+
+def _headers(request: Request, status: int, tier: str) -> wire.Headers:
+    """The vendor's headers, with those of the ``headers`` knob in place of or beside them."""
+    made: wire.Headers = VENDORS[request.route.vendor].headers(status, request.knobs, request.ident, tier)
+    if not request.knobs.headers:
+        return made
+    asked = {
+        name.lower().encode("latin-1"): value.encode("latin-1")
+        for name, value in request.knobs.headers.items()
+    }
+    return [header for header in made if header[0] not in asked] + list(asked.items())

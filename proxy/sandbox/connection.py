@@ -31,6 +31,7 @@ class Connection:
 
     def __init__(self, receive: Receive, send: Send, call: Call) -> None:
         self.call = call
+        self.split_bytes: int | None = None  # write the body in pieces of so many bytes
         self._receive = receive
         self._send = send
         self._leaving: asyncio.Task[None] | None = None
@@ -55,11 +56,6 @@ class Connection:
         if done:
             raise CallerLeft
 
-    async def stall(self) -> None:
-        """Send nothing more until the client goes."""
-        self.call.outcome = "stalled"
-        await self.wait(None)
-
     async def drop(self) -> None:
         """Close the socket before any byte of an answer."""
         cycle = getattr(self._send, "__self__", None)
@@ -78,6 +74,15 @@ class Connection:
         """Send a piece of the body and note the usage in it; the last piece ends the answer."""
         if usage is not None:
             self.call.usage = usage_bytes(usage)
+        step = self.split_bytes or len(data) or 1
+        while len(data) > step:
+            await self._send_body(data[:step], more=True)
+            # The loop must turn between two writes: they would leave as one otherwise.
+            await asyncio.sleep(0)
+            data = data[step:]
+        await self._send_body(data, more=more)
+
+    async def _send_body(self, data: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     def release(self) -> None:

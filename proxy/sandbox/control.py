@@ -1,12 +1,14 @@
 """The knobs: what should go wrong, for whom and how often.
 
-A knob is a request header (``x-sandbox-stall-after: 3``) or a member of a rule set by ``PUT /control``::
+A knob is a request header (``x-sandbox-stall-after: 3``; objects as JSON) or a member of a rule set by
+``PUT /control``::
 
     {"rules": [{"match": {"model": "gemini-*", "vendor": "gemini"}, "probability": 0.2, "times": 3,
                 "status": 503, "retry_after": 2}], "seed": 7}
 
 The first rule that matches and fires decides; headers win over it, knob by knob. ``GET /control``
-shows the rules, ``DELETE /control`` resets rules, prompt cache and random numbers.
+shows the rules, ``DELETE /control`` resets rules, prompt cache and random numbers. Much of what a knob does
+can also be asked for in the prompt: see ``plan``.
 """
 
 import fnmatch
@@ -16,6 +18,8 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 import msgspec
+
+from proxy.sandbox.plan import Refusal
 
 
 class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,11 +34,26 @@ class Knobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stall_after: int | None = None  # this many chunks, then silence until the caller leaves
     cut_after: int | None = None  # this many chunks, then the socket is closed without an end
     drop: bool = False  # close the socket before any byte of the answer
-    malformed: Literal["frame", "json", "html"] | None = None  # see ``faults.spoil``
+    heartbeat: float = 0.0  # every so often while nothing is streamed: OpenAI a comment, Anthropic a ping
+    crlf: bool = False  # the lines of a stream end with carriage return and line feed
+    split_bytes: int | None = None  # the body goes out in writes of so many bytes
+    headers: dict[str, str] | None = None  # further ones, or others in place of the vendor's
+    malformed: Literal["frame", "json", "html"] | None = None  # see ``faults.send_whole``
     error_in_stream_after: int | None = None  # this many chunks, then the vendor's error event
     usage: dict[str, Any] | None = None  # merged over the vendor's usage object
     no_usage: bool = False
     text: str | None = None  # the answer; percent-encoded in a header
+    preamble: str | None = None  # a text before tool calls; percent-encoded in a header
+    argument_chunks: int = 2  # how many pieces the arguments of a call are streamed in
+    interleave: bool = False  # parallel calls are streamed piece by piece in turn: 0, 1, 0, 1
+    # The arguments of a call without any: "empty" sends "", "braces" sends "{}", "omit" sends nothing.
+    # Unset: Anthropic streams one "", OpenAI writes "{}", Gemini an empty object.
+    no_arguments: Literal["empty", "braces", "omit"] | None = None
+    # How not to answer. "answer": the model refuses (OpenAI's refusal, Anthropic's stop reason, Gemini's
+    # SAFETY); "filter": cut off within the answer; "prompt": OpenAI's invalid_prompt, Gemini's block.
+    refusal: Refusal | None = None
+    redacted_thinking: bool = False  # Anthropic: redacted_thinking in place of thinking
+    service_tier: str | None = None  # the tier served, whatever was asked for
     input_tokens: int | None = None
     output_tokens: int | None = None  # visible ones
     reasoning_tokens: int | None = None
@@ -80,6 +99,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 NO_KNOBS = Knobs()
+OBJECTS = {"usage", "headers"}  # in a header they are JSON
+TEXTS = {"text", "preamble"}  # in a header they are percent-encoded
 
 
 class Control:
@@ -143,9 +164,9 @@ def _from_headers(headers: dict[bytes, bytes]) -> dict[str, Any]:
             given[name[10:].decode("latin-1").replace("-", "_")] = value.decode("latin-1")
     if not given:
         return given
-    if "usage" in given:
-        given["usage"] = msgspec.json.decode(given["usage"])
-    if "text" in given:
-        given["text"] = unquote(given["text"])
+    for knob in OBJECTS & given.keys():
+        given[knob] = msgspec.json.decode(given[knob])
+    for knob in TEXTS & given.keys():
+        given[knob] = unquote(given[knob])
     read = msgspec.convert(given, Knobs, strict=False)
     return {name: getattr(read, name) for name in given}

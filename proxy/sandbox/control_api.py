@@ -12,18 +12,18 @@ from urllib.parse import parse_qs
 import msgspec
 
 from proxy.sandbox import wire
-from proxy.sandbox.caching import PrefixCache
 from proxy.sandbox.calls import CallLog
 from proxy.sandbox.control import Control, Rules
+from proxy.sandbox.operations import Memory
 
 Answered = tuple[int, Any]
 
 
 def answer(
-    method: str, path: str, query: bytes, body: bytes, parts: tuple[Control, CallLog, PrefixCache]
+    method: str, path: str, query: bytes, body: bytes, parts: tuple[Control, CallLog, Memory]
 ) -> Answered:
     """Status and JSON value of one request to ``/control``."""
-    control, calls, cache = parts
+    control, calls, memory = parts
     if path == "/control/calls":
         return _calls(method, query, calls)
     if path != "/control":
@@ -35,7 +35,7 @@ def answer(
             return 400, {"error": str(error)}
     elif method == "DELETE":
         control.reset()
-        cache.clear()
+        memory.clear()
     elif method != "GET":
         return 405, {"error": f"{method} is not supported"}
     return 200, control.shown()

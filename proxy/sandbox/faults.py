@@ -1,5 +1,7 @@
 """Sending an answer, and everything that can go wrong while it is sent."""
 
+from typing import NamedTuple
+
 from proxy.sandbox.ask import Json
 from proxy.sandbox.connection import Connection, Cut
 from proxy.sandbox.control import Knobs
@@ -7,6 +9,14 @@ from proxy.sandbox.wire import Frame, Headers
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 NOT_A_STREAM = b'{"object": "an answer that ends in the middle of a"}'
+
+
+class Events(NamedTuple):
+    """A stream: its events, the vendor's error event, and its sign of life (empty where it has none)."""
+
+    frames: list[Frame]
+    error: bytes
+    heartbeat: bytes
 
 
 async def before_answer(connection: Connection, knobs: Knobs) -> None:
@@ -43,16 +53,30 @@ def _spoiled(malformed: str, body: bytes) -> tuple[bytes, bytes]:
     return b"application/json", b"[]"
 
 
-async def _break(connection: Connection, knobs: Knobs) -> None:
+async def _break(connection: Connection, knobs: Knobs, heartbeat: bytes = b"") -> None:
     if knobs.cut_after is not None:
         raise Cut
-    await connection.stall()
+    connection.call.outcome = "stalled"
+    await _pause(connection, knobs, None, heartbeat)
 
 
-async def send_stream(
-    connection: Connection, knobs: Knobs, *, headers: Headers, frames: list[Frame], error: bytes
-) -> str:
-    """Send the events of a stream and give the outcome. ``error`` is the vendor's error event.
+async def _pause(connection: Connection, knobs: Knobs, seconds: float | None, heartbeat: bytes) -> None:
+    """Wait, for ever with None; the vendor's sign of life goes out every ``knobs.heartbeat`` seconds."""
+    if knobs.heartbeat and heartbeat:
+        while seconds is None or seconds > knobs.heartbeat:
+            await connection.wait(knobs.heartbeat)
+            await connection.write(_lines(heartbeat, knobs), more=True)
+            seconds = None if seconds is None else seconds - knobs.heartbeat
+    await connection.wait(seconds)
+
+
+def _lines(data: bytes, knobs: Knobs) -> bytes:
+    """An event with the line ends that are asked for."""
+    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if knobs.crlf else data
+
+
+async def send_stream(connection: Connection, knobs: Knobs, *, headers: Headers, events: Events) -> str:
+    """Send the events of a stream and give the outcome.
 
     A stream that is cut, stalled or failed after N chunks never gets to its closing events, even if it
     has fewer chunks than N.
@@ -63,23 +87,24 @@ async def send_stream(
         return "complete"
     fault = _fault(knobs)
     await connection.start(200, headers)
-    await _send_frames(connection, knobs, frames if fault is None else _until(frames, fault))
+    frames = events.frames if fault is None else _until(events.frames, fault)
+    await _send_frames(connection, knobs, frames, events.heartbeat)
     if fault is not None and knobs.error_in_stream_after != fault:
-        await _break(connection, knobs)
+        await _break(connection, knobs, events.heartbeat)
     # A stream without delays is written before the client's leaving can be noticed.
     await connection.wait(0.0)
-    await connection.write(b"" if fault is None else error, more=False)
+    await connection.write(b"" if fault is None else _lines(events.error, knobs), more=False)
     return "complete" if fault is None else "failed"
 
 
-async def _send_frames(connection: Connection, knobs: Knobs, frames: list[Frame]) -> None:
+async def _send_frames(connection: Connection, knobs: Knobs, frames: list[Frame], heartbeat: bytes) -> None:
     call = connection.call
     for frame in frames:
         if frame.content and knobs.chunk_delay:
-            await connection.wait(knobs.chunk_delay)
+            await _pause(connection, knobs, knobs.chunk_delay, heartbeat)
         is_broken = knobs.malformed == "frame" and frame.content and not call.chunks_sent
         data = frame.data[: len(frame.data) // 2] + b"\n\n" if is_broken else frame.data
-        await connection.write(data, more=True, usage=frame.usage)
+        await connection.write(_lines(data, knobs), more=True, usage=frame.usage)
         call.chunks_sent += frame.content
 
 

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, check_range
+from proxy.sandbox.ask import Ask, Input, Json, Tool, check_range, place_of
+from proxy.sandbox.gemini_contents import bad, check_function_turns, read_parts, turn_of
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
 
 _NAMES = """
@@ -12,6 +13,7 @@ serviceTier store model
 """
 PARAMETERS = frozenset(_NAMES.split())
 LIMITS = {"temperature": (0, 2), "topP": (0, 1), "candidateCount": (1, 8), "maxOutputTokens": (1, 10**9)}
+LIMITS |= {"logprobs": (0, 20)}
 # Their keys are the caller's own, not the API's.
 OPAQUE = (
     "args",
@@ -22,19 +24,6 @@ OPAQUE = (
     "responseJsonSchema",
     "labels",
 )
-CALL_TURN = (
-    "Please ensure that function call turn comes immediately after a user turn "
-    "or after a function response turn."
-)
-CALL_PARTS = (
-    "Please ensure that the number of function response parts is equal to the number of function call parts "
-    "of the function call turn."
-)
-
-
-def bad(message: str) -> Refused:
-    """A 400 INVALID_ARGUMENT."""
-    return Refused(400, message)
 
 
 def normalised(value: Any) -> Any:
@@ -66,9 +55,10 @@ def read(model: str, body: Json, *, stream: bool) -> Ask:
     ask.n = config.get("candidateCount") or 1
     ask.reasoning = _reasoning(thinking)
     ask.show_thoughts = bool(thinking.get("includeThoughts"))
-    ask.forced_tool = _forced_tool(body)
-    ask.schema = _schema(config)
-    ask.tier = body.get("serviceTier")
+    ask.forced_tool = "" if _choice(body)["mode"] == "ANY" else None
+    ask.schema = _schema(model, body, config)
+    ask.tier = _tier(body)
+    ask.top_logprobs = (config.get("logprobs") or 0) if config.get("responseLogprobs") else None
     return ask
 
 
@@ -80,36 +70,23 @@ def read_input(model: str, body: Json) -> Ask:
     given = Input()
     tools = _read_tools(given, body.get("tools") or [])
     if body.get("systemInstruction"):
-        _read_parts(given, body["systemInstruction"].get("parts"), "system_instruction")
+        read_parts(given, body["systemInstruction"].get("parts"), "system_instruction")
     for index, content in enumerate(contents):
         if content.get("role", "user") not in ("user", "model", "function"):
             raise bad("Please use a valid role: user, model.")
-        _read_parts(given, content.get("parts"), f"contents[{index}]")
-    _check_function_turns(model, contents)
+        read_parts(given, content.get("parts"), f"contents[{index}]")
+    check_function_turns(model, contents)
+    place = place_of([turn_of(content) for content in contents])
     return Ask(
         vendor="gemini",
         model=model,
         input=given,
-        prompt=_prompt(contents),
-        tools=tools,
-        tool_result=_function_result(contents[-1]),
+        prompt=place.prompt,
+        tools=_offered(tools, _choice(body)),
+        tool_result=place.tool_result,
+        tool_rounds=place.tool_rounds,
         raw=body,
     )
-
-
-def _read_parts(given: Input, parts: Any, where: str) -> None:
-    if not isinstance(parts, list) or not parts:
-        raise bad(f"* GenerateContentRequest.{where}.parts: contents.parts must not be empty.\n")
-    for index, part in enumerate(parts):
-        if part.get("text"):
-            given.parts.append(part["text"])
-        elif "inlineData" in part or "fileData" in part:
-            given.media += 1
-        elif "functionCall" in part or "functionResponse" in part:
-            given.parts.append(str(part.get("functionCall") or part.get("functionResponse")))
-        elif "thoughtSignature" not in part:
-            field = f"GenerateContentRequest.{where}.parts[{index}].data"
-            raise bad(f"* {field}: required oneof field 'data' must have one initialized field\n")
 
 
 def _read_tools(given: Input, tools: list[Json]) -> list[Tool]:
@@ -124,44 +101,12 @@ def _read_tools(given: Input, tools: list[Json]) -> list[Tool]:
     return read_tools
 
 
-def _check_function_turns(model: str, contents: list[Json]) -> None:
-    """A call follows a user turn, is answered in full by the next one, and from Gemini 3 on is signed."""
-    for index, content in enumerate(contents):
-        calls = _count(content, "functionCall")
-        if calls and (index == 0 or contents[index - 1].get("role") == "model"):
-            raise bad(CALL_TURN)
-        answers = _count(contents[index + 1], "functionResponse") if index + 1 < len(contents) else 0
-        if calls and calls != answers:
-            raise bad(CALL_PARTS)
-    if facts("gemini", model).version >= (3, 0):
-        _check_signatures(contents)
-
-
-def _check_signatures(contents: list[Json]) -> None:
-    # Only the current turn: what came after the last user text.
-    start = 0
-    for index, content in enumerate(contents):
-        if content.get("role", "user") == "user" and any(part.get("text") for part in content["parts"]):
-            start = index
-    for index in range(start, len(contents)):
-        calls = [part for part in contents[index]["parts"] if "functionCall" in part]
-        # Parallel calls carry one signature, on the first.
-        if calls and not calls[0].get("thoughtSignature"):
-            name = calls[0]["functionCall"].get("name")
-            raise bad(
-                "Function call is missing a thought_signature in functionCall parts. This is required for "
-                f"tools to work correctly. Additional data, function call `{name}`, position {index}."
-            )
-
-
-def _count(content: Json, kind: str) -> int:
-    return sum(kind in part for part in content.get("parts") or [])
-
-
 def _check_config(config: Json) -> None:
     for name, (low, high) in LIMITS.items():
         if wrong := check_range(f"generation_config.{name}", config.get(name), low, high):
             raise bad(wrong)
+    if config.get("logprobs") is not None and not config.get("responseLogprobs"):
+        raise bad("Logprobs is only allowed when response_logprobs is true.")
     if len(config.get("stopSequences") or []) > 5:
         raise bad("The number of stop sequences must be at most 5.")
 
@@ -188,31 +133,33 @@ def _reasoning(thinking: Json) -> int | None:
     return min(int(budget), DEFAULT_REASONING)
 
 
-def _prompt(contents: list[Json]) -> str:
-    for content in reversed(contents):
-        text = "".join(part.get("text") or "" for part in content["parts"])
-        if content.get("role", "user") == "user" and text:
-            return text
-    return ""
+def _tier(body: Json) -> str | None:
+    """The service tier asked for, None for the usual one. Any case will do."""
+    asked = str(body.get("serviceTier") or "unspecified").lower()
+    if asked not in ("unspecified", "standard", "flex", "priority"):
+        raise bad(f"Invalid value at 'service_tier' (TYPE_ENUM), \"{body['serviceTier']}\"")
+    return None if asked == "unspecified" else asked
 
 
-def _function_result(content: Json) -> str | None:
-    results = [
-        part["functionResponse"].get("response") for part in content["parts"] if "functionResponse" in part
-    ]
-    return " ".join(str(result) for result in results) if results else None
+def _choice(body: Json) -> Json:
+    config: Json = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
+    return {**config, "mode": str(config.get("mode", "")).upper()}
 
 
-def _forced_tool(body: Json) -> str | None:
-    config = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
-    if str(config.get("mode", "")).upper() != "ANY":
-        return None
-    return str((config.get("allowedFunctionNames") or [""])[0])
+def _offered(tools: list[Tool], choice: Json) -> list[Tool]:
+    if choice["mode"] == "NONE":
+        return []
+    allowed = choice.get("allowedFunctionNames")
+    return [tool for tool in tools if tool.name in allowed] if allowed else tools
 
 
-def _schema(config: Json) -> Json | None:
+def _schema(model: str, body: Json, config: Json) -> Json | None:
     schema = config.get("responseJsonSchema") or config.get("responseSchema")
+    is_json = config.get("responseMimeType") == "application/json"
+    if is_json and body.get("tools") and facts("gemini", model).version < (3, 0):
+        raise bad("Function calling with a response mime type: 'application/json' is unsupported")
+    if schema and not is_json:
+        raise bad("A response schema needs the response_mime_type 'application/json'.")
     if schema:
         return dict(schema)
-    is_json = config.get("responseMimeType") == "application/json"
     return {"type": "object", "properties": {"answer": {}}} if is_json else None

@@ -1,4 +1,4 @@
-"""generateContent answers, models and errors in Gemini's format."""
+"""What Gemini does around every answer: keys, errors, headers, models."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -6,15 +6,12 @@ from urllib.parse import parse_qs
 import msgspec
 
 from proxy.sandbox import wire
-from proxy.sandbox.answers import THOUGHT
 from proxy.sandbox.ask import Json, Refused
 from proxy.sandbox.control import Knobs
 from proxy.sandbox.gemini_requests import normalised
-from proxy.sandbox.profiles import MODELS, facts, tokens_in
-from proxy.sandbox.wire import Frame, Headers, Reply
+from proxy.sandbox.profiles import MODELS, facts
+from proxy.sandbox.wire import Headers
 
-# There is no reason of its own for a function call.
-FINISH = {"stop": "STOP", "stop_sequence": "STOP", "length": "MAX_TOKENS", "tool": "STOP"}
 ERRORS = {
     400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
@@ -30,6 +27,8 @@ ERRORS = {
     504: ("DEADLINE_EXCEEDED", "The request timed out. Please try again."),
 }
 DEFAULT_QUOTA = "GenerateRequestsPerMinutePerProjectPerModel"
+EMBEDDING = ["embedContent", "batchEmbedContents", "countTokens"]
+GENERATION = ["generateContent", "countTokens"]
 GOOGLE_TYPE = "type.googleapis.com/google.rpc."
 
 
@@ -57,117 +56,6 @@ def unknown_model(model: str, version: str) -> Refused:
     return Refused(404, message)
 
 
-def usage(reply: Reply, *, visible: int | None = None) -> Json:
-    """Thoughts are beside the candidates, not in them; a count of zero is absent.
-
-    ``visible`` is the running count of a chunk; the final one by default.
-    """
-    answer = reply.answer
-    candidates = answer.output_tokens if visible is None else visible
-    counted: Json = {"promptTokenCount": answer.input_tokens}
-    if candidates:
-        counted["candidatesTokenCount"] = candidates
-    counted["totalTokenCount"] = answer.input_tokens + candidates + answer.reasoning_tokens
-    if answer.cache.read:
-        counted["cachedContentTokenCount"] = answer.cache.read
-        counted["cacheTokensDetails"] = [{"modality": "TEXT", "tokenCount": answer.cache.read}]
-    counted["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": answer.input_tokens}]
-    if answer.reasoning_tokens:
-        counted["thoughtsTokenCount"] = answer.reasoning_tokens
-    counted["serviceTier"] = reply.ask.tier or "standard"
-    return counted
-
-
-def whole(reply: Reply) -> tuple[bytes, Json | None]:
-    """A ``GenerateContentResponse`` and the usage in it."""
-    reported = wire.merged(usage(reply), reply.knobs)
-    parts = _thoughts(reply) + ([{"text": reply.answer.text}] if reply.answer.text else []) + _calls(reply)
-    finish = FINISH[reply.answer.finish]
-    return wire.encode(_response(reply, parts, finish, reported)), reported
-
-
-def frames(reply: Reply) -> list[Frame]:
-    """One response per piece; each has the running usage, the last one the finish reason."""
-    return [
-        Frame(_event(payload), content, payload.get("usageMetadata"))
-        for payload, content in _responses(reply)
-    ]
-
-
-def _event(payload: Json) -> bytes:
-    # This vendor alone ends its lines with carriage returns.
-    return b"data: %b\r\n\r\n" % wire.encode(payload)
-
-
-def array_frames(reply: Reply) -> list[Frame]:
-    """The same stream as one JSON array: what the vendor sends without ``?alt=sse``."""
-    made = []
-    responses = _responses(reply)
-    for index, (payload, content) in enumerate(responses):
-        before = b"[" if index == 0 else b",\r\n"
-        after = b"]" if index == len(responses) - 1 else b""
-        made.append(Frame(before + wire.encode(payload) + after, content, payload.get("usageMetadata")))
-    return made
-
-
-def _responses(reply: Reply) -> list[tuple[Json, bool]]:
-    answer = reply.answer
-    made: list[tuple[Json, bool]] = []
-    thoughts = _thoughts(reply)
-    if thoughts:
-        made.append((_running(reply, thoughts, 0), False))
-    seen = 0
-    for piece in answer.pieces:
-        seen += len(piece)
-        made.append(
-            (_running(reply, [{"text": piece}], answer.output_tokens * seen // len(answer.text)), True)
-        )
-    made += [(_running(reply, [part], tokens_in(str(part))), True) for part in _calls(reply)]
-    final = wire.merged(usage(reply), reply.knobs)
-    # The vendor closes with an empty text; there are no parts at all when only thoughts came.
-    closing = [{"text": ""}] if made else []
-    made.append((_response(reply, closing, FINISH[answer.finish], final), False))
-    return made
-
-
-def _running(reply: Reply, parts: list[Json], visible: int) -> Json:
-    counted = usage(reply, visible=min(visible, reply.answer.output_tokens))
-    return _response(reply, parts, None, wire.merged(counted, reply.knobs))
-
-
-def _response(reply: Reply, parts: list[Json], finish: str | None, reported: Json | None) -> Json:
-    content: Json = {"parts": parts, "role": "model"} if parts else {"role": "model"}
-    candidates = []
-    for index in range(reply.ask.n):
-        candidate: Json = {"content": content, "index": index}
-        if finish:
-            candidate["finishReason"] = finish
-        candidates.append(candidate)
-    body: Json = {"candidates": candidates, "modelVersion": reply.ask.model, "responseId": reply.ident}
-    if reported is not None:
-        body["usageMetadata"] = reported
-    return body
-
-
-def _thoughts(reply: Reply) -> list[Json]:
-    shown = reply.ask.show_thoughts and reply.answer.reasoning_tokens
-    return [{"text": THOUGHT, "thought": True}] if shown else []
-
-
-def _calls(reply: Reply) -> list[Json]:
-    parts: list[Json] = []
-    is_three = facts("gemini", reply.ask.model).version >= (3, 0)
-    for index, call in enumerate(reply.answer.calls):
-        made: Json = {"name": call.name, "args": call.arguments}
-        part: Json = {"functionCall": made}
-        if is_three:
-            made["id"] = f"fc_{reply.ident}{index}"
-            if index == 0:
-                part["thoughtSignature"] = "c2FuZGJveA=="
-        parts.append(part)
-    return parts
-
-
 def refusal(
     status: int, message: str, kind: str | None, param: str | None, knobs: Knobs, ident: str
 ) -> bytes:
@@ -192,14 +80,19 @@ def _error(status: int, message: str, kind: str | None, knobs: Knobs) -> Json:
     return {"error": error}
 
 
+def event(payload: Json) -> bytes:
+    """A server-sent event. This vendor alone ends its lines with carriage returns."""
+    return b"data: %b\r\n\r\n" % wire.encode(payload)
+
+
 def in_stream_error(knobs: Knobs) -> bytes:
     """The event that ends a stream which failed after it began."""
-    return _event(_error(knobs.status or 503, "", knobs.error_code, knobs))
+    return event(_error(knobs.status or 503, "", knobs.error_code, knobs))
 
 
-def headers(status: int, knobs: Knobs, ident: str) -> Headers:
-    """What Gemini puts on every answer."""
-    return [(b"x-gemini-service-tier", b"standard")]
+def headers(status: int, knobs: Knobs, ident: str, tier: str) -> Headers:
+    """What Gemini puts on every answer: neither limits nor an id."""
+    return [(b"x-gemini-service-tier", (tier or "standard").encode())]
 
 
 def models(name: str | None) -> Any:
@@ -220,7 +113,7 @@ def _model(name: str) -> Json:
         "displayName": name,
         "inputTokenLimit": 1_048_576,
         "outputTokenLimit": facts("gemini", name).max_output_tokens,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "supportedGenerationMethods": EMBEDDING if "embedding" in name else GENERATION,
         "thinking": facts("gemini", name).thinks,
     }
 

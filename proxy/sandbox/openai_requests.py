@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, string_list
+from proxy.sandbox import openai_media, openai_rules
+from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, Turn, place_of, string_list
 from proxy.sandbox.openai_rules import bad, check_parameters, is_own
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT
 
@@ -27,25 +28,29 @@ def read(body: Json) -> Ask:
     for index, message in enumerate(messages):
         _read_message(given, message, f"messages[{index}]", is_own=is_own(model))
     _check_tool_turns(messages)
-    tools = _read_tools(given, body.get("tools") or [])
-    last = messages[-1]
+    tools = _read_tools(given, body.get("tools") or [], is_own=is_own(model))
+    place = place_of([_turn(message) for message in messages])
+    choice = body.get("tool_choice")
     stream = bool(body.get("stream"))
     return Ask(
         vendor="openai",
         model=model,
         input=given,
-        prompt=_prompt(messages),
+        prompt=place.prompt,
         stream=stream,
         include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         stop=string_list(body.get("stop")),
         n=body.get("n") or 1,
         reasoning=reasoning(body.get("reasoning_effort")),
-        tools=tools,
-        forced_tool=_forced_tool(body.get("tool_choice")),
-        tool_result=text_of(last.get("content")) if last["role"] in ("tool", "function") else None,
-        schema=_schema(body.get("response_format")),
+        tools=tools_for(tools, choice),
+        forced_tool=forced_tool(choice),
+        parallel_tools=body.get("parallel_tool_calls") is not False,
+        tool_result=place.tool_result,
+        tool_rounds=place.tool_rounds,
+        schema=_schema(model, body),
         tier=body.get("service_tier"),
+        top_logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
         raw=body,
     )
 
@@ -73,9 +78,11 @@ def text_of(content: Any) -> str:
     return "".join(part.get("text") or "" for part in content or [] if isinstance(part, dict))
 
 
-def _prompt(messages: list[Json]) -> str:
-    users = [message for message in messages if message["role"] == "user"]
-    return text_of(users[-1].get("content")) if users else ""
+def _turn(message: Json) -> Turn:
+    kind = {"user": "said", "tool": "answered", "function": "answered"}.get(message["role"], "spoke")
+    if message["role"] == "assistant" and (message.get("tool_calls") or message.get("function_call")):
+        kind = "called"
+    return Turn(kind, text_of(message.get("content")))
 
 
 def _read_message(given: Input, message: Any, where: str, *, is_own: bool) -> None:
@@ -92,7 +99,9 @@ def _read_message(given: Input, message: Any, where: str, *, is_own: bool) -> No
     elif content is not None:
         media = (() if role == "tool" else MEDIA) if is_own else None
         _read_parts(given, content, f"{where}.content", media)
-    for call in calls:
+    for index, call in enumerate(calls):
+        if is_own:
+            openai_rules.check_call_id(call["id"], f"{where}.tool_calls[{index}].id")
         given.parts.append(call["function"]["name"] + call["function"]["arguments"])
 
 
@@ -106,11 +115,21 @@ def _read_parts(given: Input, parts: Any, where: str, media: tuple[str, ...] | N
         if kind in ("text", "refusal"):
             given.parts.append(str(part.get(kind) or ""))
         elif media is None or kind in media:
-            given.media += 1
+            given.media.append(_medium(kind, part, f"{where}[{index}]"))
         else:
             supported = ", ".join(f"'{one}'" for one in ("text", "refusal", *media))
             message = f"Invalid value: '{kind}'. Supported values are: {supported}."
             raise bad(message, f"{where}[{index}].type", "invalid_value")
+
+
+def _medium(kind: str, part: Json, where: str) -> str:
+    if kind == "image_url":
+        return openai_media.image(part["image_url"]["url"], f"{where}.image_url.url")
+    if kind == "input_audio":
+        return openai_media.audio(part["input_audio"], f"{where}.input_audio")
+    if kind == "file":
+        return openai_media.file(part["file"], f"{where}.file")
+    return f"[{kind}]"  # a part of a compatible vendor
 
 
 def _check_tool_turns(messages: list[Json]) -> None:
@@ -140,15 +159,17 @@ def _refuse_unanswered(open_ids: set[str], where: str) -> None:
         raise bad(message, f"{where}.role")
 
 
-def _read_tools(given: Input, tools: list[Any]) -> list[Tool]:
+def _read_tools(given: Input, tools: list[Any], *, is_own: bool) -> list[Tool]:
     read_tools = []
     for index, tool in enumerate(tools):
         if tool["type"] != "function":
             continue
         function = tool.get("function")
+        where = f"tools[{index}].function"
         if not isinstance(function, dict) or not function.get("name"):
-            where = f"tools[{index}].function"
             raise bad(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+        if is_own:
+            openai_rules.check_function(function, where)
         given.parts.insert(
             index, f"{function['name']}{function.get('description') or ''}{function.get('parameters') or ''}"
         )
@@ -156,14 +177,34 @@ def _read_tools(given: Input, tools: list[Any]) -> list[Tool]:
     return read_tools
 
 
-def _forced_tool(choice: Any) -> str | None:
-    if isinstance(choice, dict):
-        return str((choice.get("function") or {}).get("name") or "")
-    return "" if choice == "required" else None
+def tools_for(tools: list[Tool], choice: Any) -> list[Tool]:
+    """The tools that a tool choice leaves. Chat completions name them one level deeper than Responses."""
+    if choice == "none":
+        return []
+    if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
+        return tools
+    allowed = (choice.get("allowed_tools") or choice)["tools"]
+    names = {(one.get("function") or one).get("name") for one in allowed}
+    return [tool for tool in tools if tool.name in names]
 
 
-def _schema(response_format: Any) -> Json | None:
-    kind = (response_format or {}).get("type")
-    if kind == "json_schema":
-        return dict(response_format["json_schema"].get("schema") or {})
-    return {"type": "object", "properties": {"answer": {}}} if kind == "json_object" else None
+def forced_tool(choice: Any) -> str | None:
+    """The name of the tool that must be called, "" when any must, None when none."""
+    if not isinstance(choice, dict):
+        return "" if choice == "required" else None
+    if choice.get("type") == "allowed_tools":
+        return forced_tool((choice.get("allowed_tools") or choice).get("mode"))
+    return str((choice.get("function") or choice).get("name") or "")
+
+
+def _schema(model: str, body: Json) -> Json | None:
+    shape = body.get("response_format") or {}
+    if shape.get("type") == "json_schema":
+        return openai_rules.answer_schema(
+            shape["json_schema"], "response_format.json_schema", "response_format"
+        )
+    if shape.get("type") != "json_object":
+        return None
+    if is_own(model):
+        openai_rules.check_json_is_mentioned(str(body["messages"]), "response_format", "messages")
+    return dict(openai_rules.ANY_JSON)

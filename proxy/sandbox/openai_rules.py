@@ -4,6 +4,7 @@ import re
 
 from proxy.sandbox.ask import Json, Refused, check_range, string_list
 from proxy.sandbox.profiles import facts
+from proxy.sandbox.schemas import open_object, optional_property
 
 _NAMES = """
 messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens
@@ -13,6 +14,11 @@ safety_identifier seed service_tier stop store stream stream_options temperature
 top_logprobs top_p user verbosity web_search_options
 """
 PARAMETERS = frozenset(_NAMES.split())
+FUNCTION_NAME = "^[a-zA-Z0-9_-]+$"
+TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+LONGEST_NAME = 64
+LONGEST_CALL_ID = 40
+ANY_JSON: Json = {"type": "object", "properties": {"answer": {}}}  # the schema of json_object answers
 
 
 def bad(message: str, param: str | None = None, code: str | None = None) -> Refused:
@@ -48,6 +54,41 @@ def check_parameters(model: str, body: Json) -> None:
         raise bad(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
         )
+    _check_logprobs(body)
+    if is_own(model):
+        check_tool_options(body)
+        check_tier(body)
+
+
+def check_tool_options(body: Json) -> None:
+    """What can only be said of tools when there are some."""
+    tools = body.get("tools")
+    if tools == []:
+        message = "Invalid 'tools': empty array. Expected an array with minimum length 1."
+        raise bad(message, "tools", "empty_array")
+    for name in ("tool_choice", "parallel_tool_calls"):
+        # An explicit "no tools" is let through.
+        if not tools and body.get(name) not in (None, "none"):
+            raise bad(f"'{name}' is only allowed when 'tools' are specified.", name)
+
+
+def check_tier(body: Json) -> None:
+    """The service tiers there are."""
+    tier = body.get("service_tier")
+    if tier is not None and tier not in TIERS:
+        supported = ", ".join(f"'{one}'" for one in TIERS)
+        message = f"Invalid value: '{tier}'. Supported values are: {supported}."
+        raise bad(message, "service_tier", "invalid_value")
+
+
+def _check_logprobs(body: Json) -> None:
+    top = body.get("top_logprobs")
+    if top is None:
+        return
+    if wrong := check_range("top_logprobs", top, 0, 20):
+        raise bad(f"Invalid 'top_logprobs': {wrong}", "top_logprobs", "invalid_value")
+    if not body.get("logprobs"):
+        raise bad("'top_logprobs' is only allowed when 'logprobs' is enabled.", "top_logprobs")
 
 
 def _check_thinking_model(model: str, body: Json) -> None:
@@ -61,6 +102,9 @@ def _check_thinking_model(model: str, body: Json) -> None:
             "Only the default (1) value is supported."
         )
         raise bad(message, "temperature", "unsupported_value")
+    if body.get("logprobs"):
+        message = "Unsupported parameter: 'logprobs' is not supported with this model."
+        raise bad(message, "logprobs", "unsupported_parameter")
     effort, version = body.get("reasoning_effort"), facts("openai", model).version
     if effort == "minimal" and version >= (5, 6):
         message = "Unsupported value: 'minimal' is not supported with this model."
@@ -72,3 +116,72 @@ def _check_thinking_model(model: str, body: Json) -> None:
             "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
         )
         raise bad(message, "reasoning_effort")
+
+
+def check_function(function: Json, where: str) -> None:
+    """The name of a function, and the schema of its arguments when it must be kept strictly."""
+    name = function["name"]
+    if not re.match(FUNCTION_NAME, name):
+        message = (
+            f"Invalid '{where}.name': string does not match pattern. "
+            f"Expected a string that matches the pattern '{FUNCTION_NAME}'."
+        )
+        raise bad(message, f"{where}.name", "invalid_value")
+    if len(name) > LONGEST_NAME:
+        raise _too_long(f"{where}.name", LONGEST_NAME, name)
+    if function.get("strict"):
+        _check_strict(function.get("parameters") or {}, f"function '{name}'", f"{where}.parameters")
+
+
+def check_call_id(ident: str, where: str) -> None:
+    """The id of a tool call that comes back."""
+    if len(ident) > LONGEST_CALL_ID:
+        raise _too_long(where, LONGEST_CALL_ID, ident)
+
+
+def _too_long(where: str, most: int, text: str) -> Refused:
+    message = (
+        f"Invalid '{where}': string too long. Expected a string with maximum length {most}, "
+        f"but got a string with length {len(text)} instead."
+    )
+    return bad(message, where, "string_above_max_length")
+
+
+def answer_schema(shape: Json, where: str, param: str) -> Json:
+    """The schema that an answer must have, from the object with its name, ``schema`` and ``strict``."""
+    if not shape.get("name"):
+        raise bad(
+            f"Missing required parameter: '{where}.name'.", f"{where}.name", "missing_required_parameter"
+        )
+    schema = dict(shape.get("schema") or {})
+    if shape.get("strict"):
+        _check_strict(schema, f"{param} '{shape['name']}'", param)
+    return schema
+
+
+def _check_strict(schema: Json, what: str, param: str) -> None:
+    path = open_object(schema)
+    if path is not None:
+        raise bad(
+            f"Invalid schema for {what}: In context={path}, 'additionalProperties' is required to be "
+            "supplied and to be false.",
+            param,
+            "invalid_json_schema" if param == "response_format" else "invalid_function_parameters",
+        )
+    missing = optional_property(schema)
+    if missing is not None:
+        raise bad(
+            f"Invalid schema for {what}: In context=(), 'required' is required to be supplied and to be an "
+            f"array including every key in properties. Missing '{missing}'.",
+            param,
+            "invalid_json_schema" if param == "response_format" else "invalid_function_parameters",
+        )
+
+
+def check_json_is_mentioned(text: str, param: str, where: str) -> None:
+    """``json_object`` is refused when no message speaks of JSON: the model would write blanks for ever."""
+    if "json" not in text.lower():
+        raise bad(
+            f"'{where}' must contain the word 'json' in some form, to use '{param}' of type 'json_object'.",
+            where,
+        )

@@ -1,21 +1,25 @@
-"""Chat completions, models and errors in OpenAI's format."""
+"""What OpenAI does around every answer: keys, errors, headers, models."""
 
-import time
 from typing import Any
 
 import msgspec
 
 from proxy.sandbox import wire
-from proxy.sandbox.answers import Answer
 from proxy.sandbox.ask import Json, Refused
 from proxy.sandbox.control import Knobs
-from proxy.sandbox.openai_requests import read
-from proxy.sandbox.profiles import MODELS, facts
-from proxy.sandbox.wire import Frame, Headers, Reply
+from proxy.sandbox.profiles import MODELS
+from proxy.sandbox.wire import Headers
 
-__all__ = ["authenticate", "frames", "headers", "in_stream_error", "models", "read", "refusal", "whole"]
-
-FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tool": "tool_calls"}
+# As every answer reports them: what is limited, how much of it is left, and when all will be again.
+LIMITS = [
+    (b"x-ratelimit-limit-requests", b"10000"),
+    (b"x-ratelimit-reset-requests", b"6ms"),
+    (b"x-ratelimit-limit-tokens", b"2000000"),
+    (b"x-ratelimit-reset-tokens", b"0s"),
+]
+LEFT = {b"x-ratelimit-remaining-requests": b"9999", b"x-ratelimit-remaining-tokens": b"1999980"}
+FREE = [*LIMITS, *LEFT.items()]
+REACHED = [*LIMITS, *((name, b"0") for name in LEFT)]
 # status -> (type, code)
 ERRORS: dict[int, tuple[str, str | None]] = {
     400: ("invalid_request_error", None),
@@ -41,113 +45,6 @@ def authenticate(headers: dict[bytes, bytes], query: bytes) -> str:
         hint = "You can find your API key at https://platform.openai.com/account/api-keys."
         raise Refused(401, f"Incorrect API key provided: {key[:3]}***. {hint}", kind="invalid_api_key")
     return key
-
-
-def usage(reply: Reply) -> Json | None:
-    """Inclusive counts: the prompt holds cached tokens, the completion holds reasoning."""
-    answer = reply.answer
-    completion = answer.output_tokens + answer.reasoning_tokens
-    prompt_details = {"cached_tokens": answer.cache.read, "audio_tokens": 0}
-    if facts("openai", reply.ask.model).version >= (5, 6):
-        prompt_details["cache_write_tokens"] = answer.cache.write_5m
-    completion_details = {"reasoning_tokens": answer.reasoning_tokens, "audio_tokens": 0}
-    completion_details |= {"accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
-    counted = {
-        "prompt_tokens": answer.input_tokens,
-        "completion_tokens": completion,
-        "total_tokens": answer.input_tokens + completion,
-        "prompt_tokens_details": prompt_details,
-        "completion_tokens_details": completion_details,
-    }
-    return wire.merged(counted, reply.knobs)
-
-
-def tier(asked: str | None) -> str:
-    """The tier that is served for the one asked for."""
-    return {"fast": "priority", "priority": "priority", "flex": "flex"}.get(asked or "", "default")
-
-
-def whole(reply: Reply) -> tuple[bytes, Json | None]:
-    """A ``chat.completion`` and the usage in it."""
-    reported = usage(reply)
-    body = _envelope(reply, "chat.completion")
-    finish = FINISH[reply.answer.finish]
-    message = _message(reply)
-    body["choices"] = [
-        {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
-        for index in range(reply.ask.n)
-    ]
-    if reported is not None:
-        body["usage"] = reported
-    return wire.encode(body), reported
-
-
-def frames(reply: Reply) -> list[Frame]:
-    """``chat.completion.chunk`` events, the usage chunk when it was asked for, and ``[DONE]``."""
-    base = _envelope(reply, "chat.completion.chunk")
-    if reply.ask.include_usage:
-        base["usage"] = None
-    made: list[Frame] = []
-    for index in range(reply.ask.n):
-        made.append(
-            _chunk(base, index, {"role": "assistant", "content": _opening(reply.answer), "refusal": None})
-        )
-        made += [_chunk(base, index, {"content": piece}, content=True) for piece in reply.answer.pieces]
-        made += [_chunk(base, index, delta, content=True) for delta in _call_deltas(reply)]
-    finish = FINISH[reply.answer.finish]
-    made += [_chunk(base, index, {}, finish) for index in range(reply.ask.n)]
-    reported = usage(reply) if reply.ask.include_usage else None
-    if reported is not None:
-        made.append(Frame(wire.data_frame({**base, "choices": [], "usage": reported}), usage=reported))
-    made.append(Frame(b"data: [DONE]\n\n"))
-    return made
-
-
-def _envelope(reply: Reply, kind: str) -> Json:
-    return {
-        "id": f"chatcmpl-{reply.ident}",
-        "object": kind,
-        "created": int(time.time()),
-        "model": reply.ask.model,
-        "service_tier": tier(reply.ask.tier),
-        "system_fingerprint": "fp_sandbox",
-    }
-
-
-def _message(reply: Reply) -> Json:
-    answer = reply.answer
-    content = None if answer.calls else answer.text
-    message: Json = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
-    if answer.calls:
-        message["tool_calls"] = [_call(reply, index) for index in range(len(answer.calls))]
-    return message
-
-
-def _call(reply: Reply, index: int) -> Json:
-    call = reply.answer.calls[index]
-    function = {"name": call.name, "arguments": wire.encode(call.arguments).decode()}
-    return {"id": f"call_{reply.ident}{index}", "type": "function", "function": function}
-
-
-def _opening(answer: Answer) -> str | None:
-    return None if answer.calls else ""
-
-
-def _call_deltas(reply: Reply) -> list[Json]:
-    deltas: list[Json] = []
-    for index in range(len(reply.answer.calls)):
-        call = _call(reply, index)
-        arguments = call["function"]["arguments"]
-        opened = {**call, "index": index, "function": {**call["function"], "arguments": ""}}
-        deltas.append({"tool_calls": [opened]})
-        for piece in wire.halves(arguments):
-            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    return deltas
-
-
-def _chunk(base: Json, index: int, delta: Json, finish: str | None = None, *, content: bool = False) -> Frame:
-    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return Frame(wire.data_frame({**base, "choices": [choice]}), content)
 
 
 def refusal(
@@ -177,12 +74,18 @@ def in_stream_error(knobs: Knobs) -> bytes:
     return wire.data_frame({"error": error_of(knobs.status or 500, "", knobs.error_code, None)})
 
 
-def headers(status: int, knobs: Knobs, ident: str) -> Headers:
+def headers(status: int, knobs: Knobs, ident: str, tier: str) -> Headers:
     """What OpenAI puts on every answer."""
-    made = [(b"x-request-id", f"req_{ident}".encode()), (b"openai-version", b"2020-10-01")]
-    if knobs.retry_after is not None:
-        made.append((b"retry-after", f"{knobs.retry_after:g}".encode()))
-    return made
+    made = [
+        (b"x-request-id", f"req_{ident}".encode()),
+        (b"openai-version", b"2020-10-01"),
+        (b"openai-organization", b"sandbox"),
+        (b"openai-processing-ms", b"1"),
+    ]
+    # A rejected key has no limits to tell of.
+    if status not in (401, 403):
+        made += REACHED if status == 429 else FREE
+    return made + wire.retry_headers(knobs)
 
 
 def models(name: str | None) -> Any:

@@ -33,7 +33,7 @@ MODELS = {
         "text-embedding-3-large",
     ),
     "anthropic": ("claude-haiku-4-5", "claude-sonnet-4-6", "claude-haiku-5-5", "claude-opus-5-5"),
-    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash"),
+    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash", "gemini-embedding-001"),
 }
 
 

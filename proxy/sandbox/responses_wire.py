@@ -2,15 +2,20 @@
 
 import time
 
-from proxy.sandbox import openai_wire, wire
-from proxy.sandbox.answers import THOUGHT
+from proxy.sandbox import answers, chat_wire, logprobs, openai_wire, wire
 from proxy.sandbox.ask import Json
 from proxy.sandbox.control import Knobs
 from proxy.sandbox.profiles import facts
-from proxy.sandbox.responses_requests import read
+from proxy.sandbox.signatures import signed
 from proxy.sandbox.wire import Frame, Reply
 
-__all__ = ["frames", "in_stream_error", "read", "whole"]
+HEARTBEAT = chat_wire.HEARTBEAT
+# Why an answer is incomplete.
+INCOMPLETE = {"length": "max_output_tokens", "filter": "content_filter"}
+ENCRYPTED = "reasoning.encrypted_content"
+tier = chat_wire.tier
+
+Event = tuple[str, Json, bool]  # type, members, whether it is content
 
 
 def usage(reply: Reply) -> Json | None:
@@ -33,19 +38,22 @@ def usage(reply: Reply) -> Json | None:
 def whole(reply: Reply) -> tuple[bytes, Json | None]:
     """A ``response`` and the usage in it."""
     reported = usage(reply)
-    return wire.encode(_response(reply, _status(reply), _items(reply), reported)), reported
+    return wire.encode(_response(reply, _status(reply), items_of(reply), reported)), reported
 
 
 def frames(reply: Reply) -> list[Frame]:
     """``response.created`` to ``response.completed`` or ``response.incomplete``, numbered."""
-    items, reported = _items(reply), usage(reply)
+    items, reported = items_of(reply), usage(reply)
     begun = _response(reply, "in_progress", [], None)
-    events: list[tuple[str, Json, bool]] = [
+    events: list[Event] = [
         ("response.created", {"response": begun}, False),
         ("response.in_progress", {"response": begun}, False),
     ]
-    for index, item in enumerate(items):
-        events += _item_events(index, item, reply)
+    streamed = [_item_events(index, item, reply) for index, item in enumerate(items)]
+    first_call = len(items) - len(reply.answer.calls)
+    for item_events in streamed[:first_call]:
+        events += item_events
+    events += wire.woven(streamed[first_call:], reply.knobs)
     status = _status(reply)
     events.append((f"response.{status}", {"response": _response(reply, status, items, reported)}, False))
     made = [
@@ -57,7 +65,7 @@ def frames(reply: Reply) -> list[Frame]:
 
 
 def _status(reply: Reply) -> str:
-    return "incomplete" if reply.answer.finish == "length" else "completed"
+    return "incomplete" if reply.answer.finish in INCOMPLETE else "completed"
 
 
 def _response(reply: Reply, status: str, items: list[Json], reported: Json | None) -> Json:
@@ -68,7 +76,7 @@ def _response(reply: Reply, status: str, items: list[Json], reported: Json | Non
         "created_at": int(time.time()),
         "status": status,
         "error": None,
-        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        "incomplete_details": _incomplete(reply) if status == "incomplete" else None,
         "instructions": asked.get("instructions"),
         "metadata": asked.get("metadata") or {},
         "model": reply.ask.model,
@@ -79,16 +87,25 @@ def _response(reply: Reply, status: str, items: list[Json], reported: Json | Non
         "tools": asked.get("tools") or [],
         "top_p": asked.get("top_p", 1.0),
         "max_output_tokens": reply.ask.max_tokens,
-        "service_tier": openai_wire.tier(reply.ask.tier),
+        "service_tier": tier(reply),
         "usage": reported,
+        "previous_response_id": asked.get("previous_response_id"),
+        "reasoning": asked.get("reasoning") or {"effort": None, "summary": None},
+        "store": asked.get("store") is not False,
+        "text": asked.get("text") or {"format": {"type": "text"}},
+        "truncation": asked.get("truncation") or "disabled",
     }
 
 
-def _items(reply: Reply) -> list[Json]:
+def _incomplete(reply: Reply) -> Json:
+    return {"reason": INCOMPLETE[reply.answer.finish]}
+
+
+def items_of(reply: Reply) -> list[Json]:
+    """The output items: reasoning, message, function calls."""
     answer, items = reply.answer, []
     if answer.reasoning_tokens:
-        summary = [{"type": "summary_text", "text": THOUGHT}] if reply.ask.show_thoughts else []
-        items.append({"id": f"rs_{reply.ident}", "type": "reasoning", "summary": summary})
+        items.append(_reasoning(reply))
     if answer.text:
         message = {
             "id": f"msg_{reply.ident}",
@@ -96,28 +113,47 @@ def _items(reply: Reply) -> list[Json]:
             "role": "assistant",
             "status": _status(reply),
         }
-        items.append({**message, "content": [_text_part(answer.text)]})
+        items.append({**message, "content": [_part(reply, answer.text)]})
     for index, call in enumerate(answer.calls):
-        arguments = wire.encode(call.arguments).decode()
+        arguments = wire.arguments(call, reply.knobs) or ""
         ids = {"id": f"fc_{reply.ident}{index}", "call_id": f"call_{reply.ident}{index}"}
         made = {**ids, "type": "function_call", "name": call.name, "arguments": arguments}
         items.append({**made, "status": "completed"})
     return items
 
 
-def _text_part(text: str) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def _reasoning(reply: Reply) -> Json:
+    summary = [{"type": "summary_text", "text": answers.THOUGHT}] if reply.ask.show_thoughts else []
+    item: Json = {"id": f"rs_{reply.ident}", "type": "reasoning", "summary": summary}
+    if ENCRYPTED in (reply.ask.raw.get("include") or ()):
+        item["encrypted_content"] = signed("reasoning", "", reply.ident)
+    return item
 
 
-def _item_events(index: int, item: Json, reply: Reply) -> list[tuple[str, Json, bool]]:
+def _part(reply: Reply, text: str) -> Json:
+    if reply.answer.finish == "refusal":
+        return {"type": "refusal", "refusal": text}
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": _logprobs(reply, text)}
+
+
+def _logprobs(reply: Reply, text: str) -> list[Json]:
+    """Those of the whole text; an empty part has none yet."""
+    top = reply.ask.top_logprobs
+    return logprobs.openai(reply.answer.pieces, top) if text and top is not None else []
+
+
+def _item_events(index: int, item: Json, reply: Reply) -> list[Event]:
     opened = {**item, "status": "in_progress"} if "status" in item else item
-    inner: list[tuple[str, Json, bool]] = []
+    inner: list[Event] = []
     if item["type"] == "message":
         opened["content"] = []
-        inner = _text_events(index, item, reply)
+        inner = _part_events(index, item, reply)
     elif item["type"] == "function_call":
         opened["arguments"] = ""
-        inner = _call_events(index, item)
+        inner = _call_events(index, item, reply)
+    elif item["summary"]:
+        opened = {**item, "summary": []}
+        inner = _summary_events(index, item)
     return [
         ("response.output_item.added", {"output_index": index, "item": opened}, False),
         *inner,
@@ -125,24 +161,46 @@ def _item_events(index: int, item: Json, reply: Reply) -> list[tuple[str, Json, 
     ]
 
 
-def _text_events(index: int, item: Json, reply: Reply) -> list[tuple[str, Json, bool]]:
+def _summary_events(index: int, item: Json) -> list[Event]:
+    place = {"item_id": item["id"], "output_index": index, "summary_index": 0}
+    [part] = item["summary"]
+    kind = "response.reasoning_summary"
+    return [
+        (f"{kind}_part.added", {**place, "part": {**part, "text": ""}}, False),
+        *((f"{kind}_text.delta", {**place, "delta": piece}, False) for piece in answers.cut(part["text"], 2)),
+        (f"{kind}_text.done", {**place, "text": part["text"]}, False),
+        (f"{kind}_part.done", {**place, "part": part}, False),
+    ]
+
+
+def _part_events(index: int, item: Json, reply: Reply) -> list[Event]:
     place = {"item_id": item["id"], "output_index": index, "content_index": 0}
     [part] = item["content"]
+    is_refusal = part["type"] == "refusal"
+    kind = "response.refusal" if is_refusal else "response.output_text"
+    done = (
+        {"refusal": part["refusal"]} if is_refusal else {"text": part["text"], "logprobs": part["logprobs"]}
+    )
     return [
-        ("response.content_part.added", {**place, "part": _text_part("")}, False),
-        *(
-            ("response.output_text.delta", {**place, "delta": piece, "logprobs": []}, True)
-            for piece in reply.answer.pieces
-        ),
-        ("response.output_text.done", {**place, "text": part["text"], "logprobs": []}, False),
+        ("response.content_part.added", {**place, "part": _part(reply, "")}, False),
+        *((f"{kind}.delta", {**place, **_delta(reply, piece)}, True) for piece in reply.answer.pieces),
+        (f"{kind}.done", {**place, **done}, False),
         ("response.content_part.done", {**place, "part": part}, False),
     ]
 
 
-def _call_events(index: int, item: Json) -> list[tuple[str, Json, bool]]:
+def _delta(reply: Reply, piece: str) -> Json:
+    top = reply.ask.top_logprobs
+    if reply.answer.finish == "refusal":
+        return {"delta": piece}
+    return {"delta": piece, "logprobs": [] if top is None else logprobs.openai([piece], top)}
+
+
+def _call_events(index: int, item: Json, reply: Reply) -> list[Event]:
     place = {"item_id": item["id"], "output_index": index}
     kind = "response.function_call_arguments"
-    deltas = [(f"{kind}.delta", {**place, "delta": piece}, True) for piece in wire.halves(item["arguments"])]
+    pieces = answers.cut(item["arguments"], reply.knobs.argument_chunks)
+    deltas = [(f"{kind}.delta", {**place, "delta": piece}, True) for piece in pieces]
     done = {**place, "name": item["name"], "arguments": item["arguments"]}
     return [*deltas, (f"{kind}.done", done, False)]
 

@@ -18,11 +18,18 @@ class Route(NamedTuple):
 OPERATIONS = {
     ("POST", "/v1/chat/completions"): Route("openai", "generate"),
     ("POST", "/v1/responses"): Route("openai", "responses"),
+    ("POST", "/v1/responses/input_tokens"): Route("openai", "count"),
     ("POST", "/v1/embeddings"): Route("openai", "embed"),
     ("POST", "/v1/messages"): Route("anthropic", "generate"),
     ("POST", "/v1/messages/count_tokens"): Route("anthropic", "count"),
 }
-GEMINI_VERBS = {"generateContent": "generate", "streamGenerateContent": "generate", "countTokens": "count"}
+GEMINI_VERBS = {
+    "generateContent": "generate",
+    "streamGenerateContent": "generate",
+    "countTokens": "count",
+    "embedContent": "embed",
+    "batchEmbedContents": "embed",
+}
 
 
 def route(method: str, path: str, headers: dict[bytes, bytes]) -> Route:

@@ -1,10 +1,11 @@
 """Small pieces that the three vendors' formats share."""
 
-from typing import Any, NamedTuple
+import itertools
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from proxy.sandbox.answers import Answer
+from proxy.sandbox.answers import Answer, ToolCall
 from proxy.sandbox.ask import Ask, Json
 from proxy.sandbox.control import Knobs
 
@@ -12,6 +13,7 @@ encode = msgspec.json.encode
 # msgspec reports bytes that are not UTF-8 with Python's own error.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 Headers = list[tuple[bytes, bytes]]
+Event = TypeVar("Event")
 
 
 class Frame(NamedTuple):
@@ -56,7 +58,21 @@ def named_frame(payload: Json) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (payload["type"].encode(), encode(payload))
 
 
-def halves(text: str) -> tuple[str, str]:
-    """A text in two pieces, as arguments of a tool call are streamed."""
-    middle = len(text) // 2
-    return text[:middle], text[middle:]
+def arguments(call: ToolCall, knobs: Knobs) -> str | None:
+    """The arguments of a call as JSON text, of one without any as the ``no_arguments`` knob has it."""
+    if call.arguments or knobs.no_arguments in (None, "braces"):
+        return encode(call.arguments).decode()
+    return "" if knobs.no_arguments == "empty" else None
+
+
+def woven(parallel: list[list[Event]], knobs: Knobs) -> list[Event]:
+    """What is streamed of several calls: one after the other, with ``interleave`` by turns."""
+    if not knobs.interleave:
+        return list(itertools.chain.from_iterable(parallel))
+    longest = max(map(len, parallel), default=0)
+    return [events[place] for place in range(longest) for events in parallel if place < len(events)]
+
+
+def retry_headers(knobs: Knobs) -> Headers:
+    """The ``retry-after`` of the knob, in seconds."""
+    return [] if knobs.retry_after is None else [(b"retry-after", f"{knobs.retry_after:g}".encode())]

@@ -12,7 +12,7 @@ import aiohttp
 import httpx2
 import pytest
 
-from proxy.sandbox.calls import CallLog
+from proxy.sandbox.calls import CallLog, fingerprint
 from proxy.sandbox.profiles import STORY
 from tests.proxy.sandbox.clients import Sdks
 
@@ -27,7 +27,7 @@ def test_a_call_is_logged_with_what_it_reported(sdks: Sdks, http: httpx2.Client)
 
     assert call["usage"]["output_tokens"] == 4
     assert call["started"] <= call["finished"]
-    for changing in ("sequence", "usage", "started", "finished"):
+    for changing in ("sequence", "usage", "started", "finished", "headers"):
         del call[changing]
     assert call == {
         "vendor": "anthropic",
@@ -39,6 +39,14 @@ def test_a_call_is_logged_with_what_it_reported(sdks: Sdks, http: httpx2.Client)
         "client_request_id": "0192-1",
         "outcome": "complete",
         "chunks_sent": 1,
+        "key_fingerprint": fingerprint("sk-test"),
+        "query": "",
+        "body": {
+            "model": "claude-haiku-4-5",
+            "messages": [{"role": "user", "content": STORY.prompt}],
+            "max_tokens": 1000,
+            "stream": True,
+        },
     }
 
 
@@ -85,6 +93,46 @@ async def _post(session: aiohttp.ClientSession, headers: dict[str, str]) -> None
     async with session.post("/v1/chat/completions", json=CHAT, headers=headers) as answer:
         assert answer.status == 200
         await answer.read()
+
+
+def test_a_request_is_kept_without_its_credentials(sdks: Sdks, http: httpx2.Client) -> None:
+    headers = {"anthropic-beta": "context-1m", "x-sandbox-text": "Hi."}
+    sdks.ask("anthropic", "Hello.", headers=headers)
+    http.post(
+        "/v1beta/models/gemini-2.5-flash:generateContent?key=secret&alt=json",
+        json={"contents": [{"parts": [{"text": "Hello."}]}]},
+    )
+    text = http.get("/control/calls").text
+    of_anthropic, of_gemini = http.get("/control/calls").json()
+
+    assert "sk-test" not in text
+    assert "secret" not in text
+    assert of_anthropic["headers"]["anthropic-beta"] == "context-1m"
+    assert of_anthropic["headers"]["anthropic-version"] == "2026-10-21"
+    assert "Anthropic" in of_anthropic["headers"]["user-agent"]
+    assert of_anthropic["body"]["messages"] == [{"role": "user", "content": "Hello."}]
+    assert (of_gemini["query"], of_gemini["key_fingerprint"]) == ("alt=json", fingerprint("secret"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(b"{not json", "{not json"), (b'{"a": "\xff"}', '{"a": "\ufffd"}'), (b"", None)]
+)
+def test_a_body_that_is_no_json_is_kept_as_text(http: httpx2.Client, sent: bytes, shown: str | None) -> None:
+    http.post("/v1/chat/completions", headers=KEY, content=sent)
+
+    assert http.get("/control/calls").json()[-1]["body"] == shown
+
+
+@pytest.mark.parametrize(("bound", "value"), [("REQUESTS_KEPT", 2), ("REQUEST_BYTES_KEPT", 14)])
+def test_only_the_newest_requests_are_kept(monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
+    monkeypatch.setattr(f"proxy.sandbox.calls.{bound}", value)
+    log = CallLog()
+    for number in range(3):
+        call = log.open(vendor="openai", path="/", site="", client_request_id="")
+        log.note(call, {b"x-n": b"1", b"authorization": b"Bearer k"}, b'{"n":%d}' % number)
+
+    kept = [(bytes(call.body), call.headers) for call in log.select()]
+    assert kept == [(b"null", {}), (b'{"n":1}', {"x-n": "1"}), (b'{"n":2}', {"x-n": "1"})]
 
 
 def test_the_log_keeps_the_newest_calls_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,10 @@ from tests.proxy.sandbox import clients
 from tests.proxy.sandbox.clients import Sdks
 
 USER = {"role": "user", "content": "Hello."}
-CLAUDE = {"model": "claude-haiku-4-5", "max_tokens": 2000, "messages": [USER]}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
-IMAGE = {"type": "image_url", "image_url": {"url": "u"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 CALLED = {"role": "assistant", "tool_calls": [CALL]}
-TOOL_USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]}
-MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
-OLD, NEW = "2023-06-01", "2026-10-21"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +100,25 @@ def test_an_unknown_path_is_not_found(http: httpx2.Client) -> None:
         ({"max_tokens": 0}, "max_tokens", "invalid_value"),
         ({"tools": [{"type": "function"}]}, "tools[0].function", "missing_required_parameter"),
         ({"cache_ttl": 1}, None, None),
+        ({"tools": []}, "tools", "empty_array"),
+        ({"tool_choice": "auto"}, "tool_choice", None),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls", None),
+        ({"service_tier": "standard"}, "service_tier", "invalid_value"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a.b"}}]},
+            "tools[0].function.name",
+            "invalid_value",
+        ),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a" * 65}}]},
+            "tools[0].function.name",
+            "string_above_max_length",
+        ),
+        (
+            {"messages": [USER, {"role": "assistant", "tool_calls": [CALL | {"id": "c" * 41}]}]},
+            "messages[1].tool_calls[0].id",
+            "string_above_max_length",
+        ),
         ({"model": "o3", "max_tokens": 5}, "max_tokens", "unsupported_parameter"),
         ({"model": "gpt-5.6-luna", "temperature": 0.2}, "temperature", "unsupported_value"),
         ({"model": "gpt-5.6-luna", "reasoning_effort": "minimal"}, "reasoning_effort", "unsupported_value"),
@@ -141,103 +156,10 @@ def _openai(http: httpx2.Client, body: dict[str, Any]) -> httpx2.Response:
 
 
 @pytest.mark.parametrize(
-    ("version", "body", "message"),
-    [
-        (OLD, {"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1"),
-        (OLD, {"max_tokens": "9"}, "max_tokens: Input should be a valid integer"),
-        (OLD, {"max_tokens": 64_001}, "max_tokens: 64001 > 64000"),
-        (OLD, {"messages": []}, "messages: at least one message is required"),
-        (OLD, {"messages": [{"role": "system", "content": "x"}]}, "messages.0.role: Input should be"),
-        (
-            OLD,
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]},
-            "text content blocks must be",
-        ),
-        (
-            OLD,
-            {"messages": [{"role": "user", "content": ""}]},
-            "messages.0: all messages must have non-empty",
-        ),
-        (OLD, {"messages": [{"role": "assistant", "content": "x"}]}, "first message must use the"),
-        (
-            OLD,
-            {"messages": [USER, {"role": "assistant", "content": "x "}]},
-            "final assistant content cannot end",
-        ),
-        (
-            OLD,
-            {"model": "claude-sonnet-4-6", "messages": [USER, {"role": "assistant", "content": "x"}]},
-            "prefill",
-        ),
-        (OLD, {"messages": [USER, TOOL_USE, USER]}, "`tool_use` ids were found without `tool_result`"),
-        (
-            OLD,
-            {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1"}]}]},
-            "unexpected",
-        ),
-        (OLD, {"messages": [{"role": "user", "content": [MARKED] * 5}]}, "A maximum of 4 blocks"),
-        (OLD, {"tools": [{"name": "f"}]}, "tools.0.custom.input_schema: Field required"),
-        (OLD, {"stop_sequences": [" "]}, "each stop sequence must contain non-whitespace"),
-        (OLD, {"n": 2}, "n: Extra inputs are not permitted"),
-        (OLD, {"temperature": 1.5}, "temperature: 1.5 is not in"),
-        (OLD, {"temperature": 0.5, "top_p": 0.5}, "cannot both be specified"),
-        (OLD, {"model": "claude-opus-5-5", "temperature": 0.5}, "only supports the default value"),
-        (NEW, {"temperature": 1}, "temperature: Extra inputs are not permitted"),
-        (NEW, {"top_k": 5}, "top_k: Extra inputs are not permitted"),
-        (OLD, {"thinking": {"type": "enabled", "budget_tokens": 5}}, "greater than or equal to 1024"),
-        (OLD, {"thinking": {"type": "enabled", "budget_tokens": 2000}}, "`max_tokens` must be greater than"),
-        (OLD, {"thinking": {"type": "adaptive"}}, "adaptive thinking is not supported"),
-        (
-            OLD,
-            {"model": "claude-opus-5-5", "thinking": {"type": "enabled", "budget_tokens": 1024}},
-            "not supported",
-        ),
-        (OLD, {"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}, "not supported"),
-        (
-            OLD,
-            {"model": "claude-opus-5-5", "tool_choice": {"type": "any"}},
-            "forced tool use is not supported",
-        ),
-        (OLD, {"output_config": {"effort": "low"}}, "does not support the effort parameter"),
-        (OLD, {"model": "claude-sonnet-4-6", "output_config": {"effort": "xhigh"}}, "effort level 'xhigh'"),
-    ],
-)
-def test_anthropic_refuses(http: httpx2.Client, version: str, body: dict[str, Any], message: str) -> None:
-    answer = _anthropic(http, version, CLAUDE | body)
-
-    assert answer.status_code == 400
-    error = answer.json()["error"]
-    assert error["type"] == "invalid_request_error"
-    assert message in error["message"]
-
-
-@pytest.mark.parametrize("missing", ["model", "max_tokens", "messages"])
-def test_anthropic_requires(http: httpx2.Client, missing: str) -> None:
-    answer = _anthropic(http, OLD, {name: value for name, value in CLAUDE.items() if name != missing})
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == f"{missing}: Field required"
-
-
-def test_anthropic_requires_a_version(http: httpx2.Client) -> None:
-    answer = http.post("/v1/messages", headers={"x-api-key": "k"}, json=CLAUDE)
-
-    assert answer.json()["error"]["message"] == "anthropic-version: header is required"
-
-
-def test_anthropic_takes_a_temperature_under_the_old_version(http: httpx2.Client) -> None:
-    assert _anthropic(http, OLD, CLAUDE | {"temperature": 0.5}).status_code == 200
-
-
-def _anthropic(http: httpx2.Client, version: str, body: dict[str, Any]) -> httpx2.Response:
-    return http.post("/v1/messages", headers={"x-api-key": "k", "anthropic-version": version}, json=body)
-
-
-@pytest.mark.parametrize(
     "raw", [b"{not json", b"[]", b'{"model": "\xff"}', b'{"model": "gpt-4o", "messages": [1]}']
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1beta/models/m:generateContent"])
 def test_what_is_no_request_is_refused_with_400(http: httpx2.Client, path: str, raw: bytes) -> None:
-    keys = {"authorization": "Bearer k", "x-goog-api-key": "k", "anthropic-version": OLD}
+    keys = {"authorization": "Bearer k", "x-goog-api-key": "k", "anthropic-version": "2023-06-01"}
 
     assert http.post(path, headers=keys, content=raw).status_code == 400

@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from proxy.sandbox.signatures import signed
+
 GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]}
 
 
@@ -15,6 +17,7 @@ GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello."}]}]}
         ("gemini-2.5-flash", {"contents": [{"role": "assistant", "parts": [{"text": "x"}]}]}, "valid role"),
         ("gemini-2.5-flash", {"contents": [{"parts": []}]}, "contents.parts must not be empty"),
         ("gemini-2.5-flash", {"contents": [{"parts": [{"text": ""}]}]}, "required oneof field 'data'"),
+        ("gemini-2.5-flash", {"serviceTier": "fast"}, "Invalid value at 'service_tier'"),
         ("gemini-2.5-flash", {"messages": []}, 'Unknown name "messages"'),
         ("gemini-2.5-flash", {"generationConfig": {"temperature": 3}}, "temperature"),
         ("gemini-2.5-flash", {"generationConfig": {"stopSequences": ["a"] * 6}}, "at most 5"),
@@ -63,7 +66,7 @@ def test_gemini_three_wants_its_thought_signature_back(http: httpx2.Client, mode
     ]
 
     assert _gemini(http, model, {"contents": turns}).status_code == status
-    turns[1]["parts"][0]["thoughtSignature"] = "c2ln"  # type: ignore[index]
+    turns[1]["parts"][0]["thoughtSignature"] = signed("call", "f", "r1")  # type: ignore[index]
     assert _gemini(http, model, {"contents": turns}).status_code == 200
 
 
