@@ -38,7 +38,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     global gateway
     await receive()
-    starting = Gateway(conninfo=_conninfo(), zone=ZoneInfo(settings.TIME_ZONE))
+    starting = Gateway(
+        conninfo=_conninfo(),
+        zone=ZoneInfo(settings.TIME_ZONE),
+        link_networks=settings.LINK_NETWORKS,
+    )
     try:
         await starting.start()
     except Exception as error:

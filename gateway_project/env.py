@@ -8,6 +8,8 @@ from typing import Any
 
 import environ
 
+from proxy.links.guard import OpenNetwork, open_networks
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 SHORTEST_SECRET_KEY = 32  # characters
 
@@ -34,6 +36,7 @@ class Environment:
     secure_cookies: bool
     log_format: str  # text | json
     max_body_bytes: int
+    link_networks: tuple[OpenNetwork, ...]
 
 
 def var_dir() -> Path:
@@ -60,6 +63,7 @@ def read() -> Environment:
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         log_format=env("LOG_FORMAT", default="text"),
         max_body_bytes=env.int("MAX_BODY_BYTES", default=25 * 1024 * 1024),
+        link_networks=_link_networks(env.list("LINK_NETWORKS", default=[])),
     )
 
 
@@ -71,6 +75,16 @@ def database(url: str) -> dict[str, Any]:
     if not config.get("HOST") and "host" in options:
         config["HOST"] = options.pop("host")
     return config
+
+
+def _link_networks(texts: list[str]) -> tuple[OpenNetwork, ...]:
+    try:
+        return open_networks(texts)
+    except ValueError as error:
+        raise UnusableSetting(
+            f"LINK_NETWORKS: {error}. It lists the networks, beside the public ones, that links in messages "
+            "may lead to:\n  LINK_NETWORKS=10.1.0.0/16,10.2.3.4/32:9000"
+        ) from error
 
 
 def _given_secret(key: str) -> str:

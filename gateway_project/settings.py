@@ -20,6 +20,7 @@ CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 PORT = ENV.port
 WORKERS = ENV.workers
 MAX_BODY_BYTES = ENV.max_body_bytes  # of one call; larger ones get 413
+LINK_NETWORKS = ENV.link_networks  # that links in messages may lead to, beside the public ones
 
 INSTALLED_APPS = [
     "django.contrib.admin",
