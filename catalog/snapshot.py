@@ -67,6 +67,10 @@ class ProviderRow:
     breaker_window: int
     breaker_min_calls: int
     breaker_cooldown: float
+    serves_responses: bool = False  # POST /responses, OpenAI's
+    follows_links: bool = True
+    trusts_reported_cost: bool = False
+    reported_cost_tolerance: Decimal = Decimal("0.05")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,17 @@ class CatalogSnapshot:
 
     def route(self, name: str) -> RouteRow | None:
         return self.routes.get(name)
+
+    def sold_by(self, *, provider_id: int, name: str) -> ModelRow | None:
+        """The model that a provider sells by this upstream id. Looks at all of them: not for every call."""
+        return next(
+            (
+                model
+                for model in self.models.values()
+                if model.name == name and model.provider.id == provider_id
+            ),
+            None,
+        )
 
 
 def may_call(*, name: str, allowed: tuple[str, ...]) -> bool:

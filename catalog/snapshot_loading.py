@@ -95,6 +95,7 @@ def _provider(row: DictRow) -> ProviderRow | None:
         return None
     fields = {name: row[name] for name in ProviderRow.__dataclass_fields__ if name != "api_key"}
     fields["base_url"] = fields["base_url"].rstrip("/")
+    fields["serves_responses"] = row["serves_responses"] or row["kind"] == "openai"
     return ProviderRow(api_key=credential, **fields)
 
 

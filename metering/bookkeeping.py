@@ -7,18 +7,70 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from catalog.snapshot import PriceRow
-from metering import costing, windows
+from catalog.snapshot import CatalogSnapshot, PriceRow, ProviderRow
+from metering import costing, reported, shares, windows
 from metering.entries import Admission, Call, Entry, Result
-from metering.usage import BUCKETS, Usage
+from metering.shares import Share
+from metering.usage import BUCKETS, OTHER_MODEL, Usage, is_unpriced
 
 RAW_USAGE_LIMIT = 4_096  # bytes of the vendor's usage kept beside the numbers
+COMPONENT = "unpriced_component"
+SAID_ONCE = ("held", "reported_cost", "raw_usage", "exposure_tokens", "latency_ms", "first_byte_ms")
 NOT_BILLED = costing.Cost(usd=Decimal(0), price_id=None, reason="not_billed")
 
 
-def entry_for(*, admission: Admission, result: Result, prices: Sequence[PriceRow], zone: ZoneInfo) -> Entry:
+def entries_for(
+    *,
+    admission: Admission,
+    result: Result,
+    prices: Sequence[PriceRow],
+    zone: ZoneInfo,
+    catalog: CatalogSnapshot | None = None,
+) -> tuple[Entry, ...]:
+    """The cost entries of one attempt: the called model's, then those of other models that the vendor used.
+
+    ``catalog`` says whether the provider's own figure is trusted, and what the other models cost.
+    """
+    called = catalog.models.get(admission.call.model_id) if catalog else None
+    provider = called.provider if called else None
+    if not result.parts or reported.decides(result, provider):  # a figure for the whole answer has no parts
+        return (entry_for(admission=admission, result=result, prices=prices, zone=zone, provider=provider),)
+    own, others = shares.split(result.usage, result.parts, model_id=admission.call.model_id, catalog=catalog)
+    alone = msgspec.structs.replace(result, usage=own, reported_cost=None)
+    main = entry_for(admission=admission, result=alone, prices=prices, zone=zone)
+    entries = [main, *(_part_of(main, n, share, admission, result) for n, share in enumerate(others, 1))]
+    for unknown in [entry for entry in entries if entry.cost is None][1:]:
+        unknown.exposure = None  # the hold was set aside once: the first part of unknown cost states it
+    total = total_cost(entries)
+    main.overrun = _overruns(total, admission.held_usd)
+    main.reported_cost = result.reported_cost
+    main.flags = (*main.flags, *reported.flags(result, ours=total, provider=provider))
+    return tuple(entries)
+
+
+def total_cost(entries: Sequence[Entry]) -> Decimal | None:
+    """What an attempt cost over all its parts; None when one of them is unknown."""
+    total = Decimal(0)
+    for entry in entries:
+        if entry.cost is None:
+            return None
+        total = costing.EXACT.add(total, entry.cost)
+    return total
+
+
+def entry_for(
+    *,
+    admission: Admission,
+    result: Result,
+    prices: Sequence[PriceRow],
+    zone: ZoneInfo,
+    provider: ProviderRow | None = None,
+) -> Entry:
     """The cost entry of one attempt. A cost that is unknown states the hold as exposure."""
     cost = _cost(admission, result, prices)
+    told = reported.flags(result, ours=cost.usd, provider=provider)
+    if reported.decides(result, provider):
+        cost = costing.Cost(usd=result.reported_cost, price_id=cost.price_id, reason="reported")
     usage = Usage() if result.not_billed else result.usage
     entry = blank_entry(call=admission.call, zone=zone)
     if usage is not None:
@@ -26,13 +78,14 @@ def entry_for(*, admission: Admission, result: Result, prices: Sequence[PriceRow
             setattr(entry, bucket, getattr(usage, bucket))
     entry.usage_source = "reported" if result.not_billed else result.usage_source if usage else "unknown"
     entry.price_id, entry.cost, entry.cost_reason = cost.price_id, cost.usd, cost.reason
+    entry.reported_cost = result.reported_cost
     entry.exposure = admission.held_usd if cost.usd is None else None
     entry.exposure_tokens = admission.held_tokens if usage is None else None
     entry.held = admission.held_usd
     entry.overrun = _overruns(cost.usd, admission.held_usd)
-    entry.raw_usage, entry.flags = result.raw_usage, result.flags
+    entry.raw_usage, entry.flags = result.raw_usage, (*result.flags, *told)
     if not _can_be_kept(result.raw_usage):
-        entry.raw_usage, entry.flags = None, (*result.flags, "raw_usage_dropped")
+        entry.raw_usage, entry.flags = None, (*entry.flags, "raw_usage_dropped")
     for name in ("variant", "outcome", "status", "first_byte_ms", "latency_ms"):
         setattr(entry, name, getattr(result, name))
     entry.error_class = result.error_class
@@ -88,7 +141,35 @@ def _cost(admission: Admission, result: Result, prices: Sequence[PriceRow]) -> c
         return NOT_BILLED
     if result.usage is None:
         return costing.Cost(usd=None, price_id=None, reason="no_usage")
-    return costing.cost_of(result.usage, prices, at=admission.call.started_at, variant=result.variant)
+    cost = costing.cost_of(result.usage, prices, at=admission.call.started_at, variant=result.variant)
+    return costing.Cost(usd=None, price_id=cost.price_id, reason=COMPONENT) if _has_more(result) else cost
+
+
+def _has_more(result: Result) -> bool:
+    """Whether something was billed that the usage, at the called model's rates, does not express."""
+    whose = OTHER_MODEL in result.flags and not result.parts
+    return whose or any(is_unpriced(flag) for flag in result.flags)
+
+
+def _part_of(main: Entry, number: int, share: Share, admission: Admission, result: Result) -> Entry:
+    """The row of another model's share: its tokens at its own price, nothing else twice."""
+    cost = costing.cost_of(share.usage, share.prices, at=main.started_at, variant=result.variant)
+    entry = msgspec.structs.replace(
+        main,
+        part=number,
+        model_id=share.model.id if share.model else main.model_id,
+        served_model=storable(share.name, 200),
+        price_id=cost.price_id,
+        cost=cost.usd,
+        cost_reason=cost.reason,
+        flags=(OTHER_MODEL,),
+        **dict.fromkeys(SAID_ONCE),
+    )
+    for bucket in BUCKETS:
+        setattr(entry, bucket, getattr(share.usage, bucket))
+    entry.usage_source = result.usage_source
+    entry.exposure = admission.held_usd if cost.usd is None else None
+    return entry
 
 
 def _can_be_kept(raw_usage: Any) -> bool:
@@ -104,4 +185,4 @@ def _overruns(cost: Decimal | None, held: Decimal | None) -> bool:
     return cost is not None and held is not None and cost > held
 
 
-__all__ = ["blank_entry", "entry_for", "lost_entry", "release_of", "storable"]
+__all__ = ["blank_entry", "entries_for", "entry_for", "lost_entry", "release_of", "storable", "total_cost"]

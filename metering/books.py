@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from catalog.snapshot import PriceRow
+from catalog.snapshot import CatalogSnapshot, PriceRow
 from metering import bookkeeping, windows
 from metering.entries import Admission, Bounds, Call, Entry, Result
 from metering.errors import LedgerUnavailable, LimitReached
@@ -59,6 +60,17 @@ class Verdict(NamedTuple):
     resets_at: dt.datetime | None
 
 
+class Settled(NamedTuple):
+    """What was booked for one attempt: its entry, and one more for each other model that worked on it."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def cost(self) -> Decimal | None:
+        """USD over all parts; None when one of them is unknown."""
+        return bookkeeping.total_cost(self.entries)
+
+
 class Books:
     """One worker's books. ``start`` before use, ``stop`` at the end: it writes what is still waiting."""
 
@@ -98,11 +110,24 @@ class Books:
         return self._judge(request, verdict)
 
     def settle(
-        self, *, admission: Admission, result: Result, prices: Sequence[PriceRow]
-    ) -> "tuple[Entry, asyncio.Future[str]]":
-        """Book how the attempt ended. Await the future before the caller gets the end of its answer."""
-        entry = bookkeeping.entry_for(admission=admission, result=result, prices=prices, zone=self._zone)
-        return entry, self._settlements.submit(entry)
+        self,
+        *,
+        admission: Admission,
+        result: Result,
+        prices: Sequence[PriceRow],
+        catalog: CatalogSnapshot | None = None,
+    ) -> "tuple[Settled, asyncio.Future[str]]":
+        """Book how the attempt ended. Await the future before the caller gets the end of its answer.
+
+        Further parts are queued before the first, and so are durable when its future ends (the queue keeps
+        its order): while they are not, the hold stands.
+        """
+        entries = bookkeeping.entries_for(
+            admission=admission, result=result, prices=prices, zone=self._zone, catalog=catalog
+        )
+        for part in entries[1:]:
+            self._settlements.submit(part).add_done_callback(_looked_at)
+        return Settled(entries), self._settlements.submit(entries[0])
 
     def release(self, call: Call) -> "asyncio.Future[str]":
         """Free the hold of a call that never left us."""
@@ -216,6 +241,12 @@ class Books:
 
 def _json(items: Sequence[Any]) -> str:
     return msgspec.json.encode(items).decode()
+
+
+def _looked_at(future: "asyncio.Future[str]") -> None:
+    """Nobody waits for a further part; its failure was logged where it happened."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _one_by_one(

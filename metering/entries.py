@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from metering.usage import Usage
+from metering.usage import Part, Usage
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +52,18 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended, as the adapters and the upstream saw it. Unknown is None."""
+    """How an attempt ended, as the adapters and the upstream saw it. Unknown is None.
+
+    ``parts``          whose the usage is, when the vendor let several models work on one answer; else empty
+    ``reported_cost``  USD that the vendor itself says it charges for this answer
+    """
 
     outcome: str  # CostEntry.Outcome
     usage: Usage | None = None
     usage_source: str = "unknown"  # CostEntry.UsageSource
     raw_usage: Any = None
+    parts: tuple[Part, ...] = ()
+    reported_cost: Decimal | None = None
     flags: tuple[str, ...] = ()
     variant: str = "standard"
     not_billed: bool = False  # the vendor refused or was never reached: cost is 0, not unknown
@@ -83,6 +89,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=False):
     started_at: dt.datetime
     day: dt.date
     kind: str = "attempt"
+    part: int = 0
     corrects_id: int | None = None
     price_id: int | None = None
     variant: str = "standard"
@@ -100,6 +107,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=False):
     flags: tuple[str, ...] = ()
     cost: Decimal | None = None
     cost_reason: str = ""
+    reported_cost: Decimal | None = None
     exposure: Decimal | None = None
     exposure_tokens: int | None = None
     held: Decimal | None = None

@@ -50,5 +50,39 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     def total_tokens(self) -> int:
         return self.total_input + self.total_output
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together: two answers that were billed apart."""
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in BUCKETS})
+
+    def less(self, other: "Usage") -> "Usage":
+        """What is left beside ``other``; never negative."""
+        return Usage(**{name: max(getattr(self, name) - getattr(other, name), 0) for name in BUCKETS})
+
 
 BUCKETS: tuple[str, ...] = Usage.__struct_fields__
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The share of one answer's usage that one model has, where the vendor let several work on it.
+
+    ``model`` is the vendor's own name; empty: the model that was called.
+    """
+
+    model: str
+    usage: Usage
+
+
+# A flag that begins so names something that was billed and that no rate of a price row can express: the cost
+# is then unknown, with the reason unpriced_component. Any other flag is for people to read.
+UNPRICED = "unpriced:"
+FLAG_LENGTH = 40  # as the ledger stores them
+OTHER_MODEL = "other_model_usage"  # some of the usage is another model's; Result.parts says whose
+
+
+def unpriced(component: str) -> str:
+    """The flag for a component that was billed and has no rate: ``unpriced:code_interpreter_call``."""
+    return f"{UNPRICED}{component}"[:FLAG_LENGTH]
+
+
+def is_unpriced(flag: str) -> bool:
+    return flag.startswith(UNPRICED)

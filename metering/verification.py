@@ -43,7 +43,7 @@ _FIRST_PRICED = """e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NU
 _TOKEN_SUMS = ", ".join(f"coalesce(sum(e.{bucket}), 0) AS {bucket}" for bucket in BUCKETS)
 LEDGER_BY_GROUP = f"""
 SELECT {", ".join("e." + column for column in GROUP)},
-    count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') AS calls,
+    count(*) FILTER (WHERE e.attempt = 1 AND e.part = 0 AND e.kind <> 'correction') AS calls,
     count(*) FILTER (WHERE e.kind = 'attempt') AS attempts,
     count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction') AS failed,
     count(*) FILTER (WHERE {_UNKNOWN}) - count(*) FILTER (WHERE {_FIRST_PRICED}) AS unpriced,
@@ -72,7 +72,7 @@ WITH open_holds AS (
         CASE l.unit WHEN 'usd' THEN coalesce(sum(e.cost), 0)
             WHEN 'tokens' THEN coalesce(sum(e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h
                 + e.output + e.reasoning + e.audio_input + e.audio_output), 0)
-            ELSE count(*) FILTER (WHERE e.attempt = 1 AND e.kind <> 'correction') END AS spent,
+            ELSE count(*) FILTER (WHERE e.attempt = 1 AND e.part = 0 AND e.kind <> 'correction') END AS spent,
         CASE l.unit WHEN 'usd' THEN coalesce(sum(e.exposure), 0)
             WHEN 'tokens' THEN coalesce(sum(e.exposure_tokens), 0) ELSE 0 END AS exposed
     FROM metering_limitwindow w

@@ -96,6 +96,7 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
     fieldsets = [
         (None, {"fields": ["name", "kind", "base_url", "region", "priority", "enabled", "is_sandbox"]}),
         ("Credential", {"fields": ["credential", "api_key_env", "new_credential", "remove_credential"]}),
+        ("Abilities", {"fields": ["serves_responses", "follows_links"]}),
         (
             "Patience",
             {
@@ -119,6 +120,7 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
                 ]
             },
         ),
+        ("Cost", {"fields": ["trusts_reported_cost", "reported_cost_tolerance"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:

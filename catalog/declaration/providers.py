@@ -1,12 +1,17 @@
 """[[providers]] and [providers.policy]."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from catalog import vault
 from catalog.declaration import changes, schema
 from catalog.declaration.changes import Change
 from catalog.models import Provider
 
+PLAIN = (
+    *("kind", "base_url", "api_key_env", "region", "enabled", "priority"),
+    *("serves_responses", "follows_links", "trusts_reported_cost"),
+)
 POLICY = schema.Policy.__struct_fields__
 
 
@@ -22,8 +27,7 @@ def apply(declaration: schema.Declaration) -> Iterator[Change]:
         provider = provider or Provider(name=declared.name)
         differences = changes.assign(
             provider,
-            declared.given("kind", "base_url", "api_key_env", "region", "enabled", "priority")
-            | declared.policy.given(*POLICY),
+            declared.given(*PLAIN) | _tolerance(declared) | declared.policy.given(*POLICY),
         )
         differences += _credential(provider, declared)
         if is_new or differences:
@@ -32,6 +36,11 @@ def apply(declaration: schema.Declaration) -> Iterator[Change]:
             yield Change("+", f"provider {provider.name}", f"{provider.kind} at {provider.base_url}")
         elif differences:
             yield Change("~", f"provider {provider.name}", ", ".join(differences))
+
+
+def _tolerance(declared: schema.Provider) -> dict[str, Decimal]:
+    given = declared.given("reported_cost_tolerance")
+    return {name: Decimal(value) for name, value in given.items()}
 
 
 def _credential(provider: Provider, declared: schema.Provider) -> list[str]:

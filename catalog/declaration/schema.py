@@ -21,6 +21,7 @@ Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1, le=2_147_483_647)]
 CountOrZero = Annotated[int, Meta(ge=0, le=2_147_483_647)]
 Small = Annotated[int, Meta(ge=0, le=32_767)]
+Share = Annotated[str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")]
 Money = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
 MONEY = {
     "input",
@@ -89,6 +90,10 @@ class Provider(Table, frozen=True):
     region: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     priority: Small | UnsetType = UNSET
+    serves_responses: bool | UnsetType = UNSET
+    follows_links: bool | UnsetType = UNSET
+    trusts_reported_cost: bool | UnsetType = UNSET
+    reported_cost_tolerance: Share | UnsetType = UNSET
     policy: Policy = Policy()
 
 

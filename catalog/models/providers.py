@@ -1,5 +1,6 @@
 """Vendor endpoints and what they sell."""
 
+import decimal
 import os
 from typing import Any
 
@@ -80,6 +81,34 @@ class Provider(models.Model):
     slow_p99 = models.FloatField(default=3.0, help_text="Seconds; a region slower than this is drained ...")
     slow_for = models.PositiveIntegerField(default=120, help_text="... when it lasts this many seconds.")
 
+    serves_responses = models.BooleanField(
+        "has OpenAI's Responses API",
+        default=False,
+        db_default=False,
+        help_text="For OpenAI-compatible vendors: calls of /v1/responses are passed on as they are instead of "
+        "being translated. OpenAI itself always has it.",
+    )
+    follows_links = models.BooleanField(
+        "fetches links in messages",
+        default=True,
+        db_default=True,
+        help_text="Off for vendors that cannot reach the internet, such as a server of your own: the gateway "
+        "then fetches linked images and files itself.",
+    )
+    trusts_reported_cost = models.BooleanField(
+        "book the vendor's own figure",
+        default=False,
+        db_default=False,
+        help_text="Where an answer says what it cost in USD, that is booked instead of tokens x price.",
+    )
+    reported_cost_tolerance = models.DecimalField(
+        max_digits=7,
+        decimal_places=4,
+        default=decimal.Decimal("0.05"),
+        db_default=decimal.Decimal("0.05"),
+        help_text="A reported cost that differs from ours by more than this share is flagged: 0.05 is 5 %.",
+    )
+
     class Meta:
         ordering = ["name"]
         constraints = [
@@ -117,6 +146,9 @@ class Provider(models.Model):
                     slow_p99__gt=0,
                     slow_for__gte=1,
                 ),
+            ),
+            models.CheckConstraint(
+                name="provider_tolerance_not_negative", condition=Q(reported_cost_tolerance__gte=0)
             ),
         ]
 

@@ -48,6 +48,7 @@ class CostEntryResource(ExactResource):
             "price_id",
         ]
         fields += ["outcome", "status", "latency_ms", "client_request_id", "upstream_id", "note", "booked_at"]
+        fields += ["part", "reported_cost"]
         export_order = fields
 
 
@@ -91,7 +92,8 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     ordering = ["-id"]
     sortable_by = ()  # read newest first: sorting millions of rows by another column is not a page
     actions = None
-    readonly_fields = ["calculation", "spend_page", "cost_shown", "exposure_shown", "held_shown"]
+    readonly_fields = ["calculation", "spend_page", "cost_shown", "reported_shown"]
+    readonly_fields += ["exposure_shown", "held_shown"]
     fieldsets = [
         (
             None,
@@ -100,6 +102,7 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
                     "request_id",
                     "spend_page",
                     "attempt",
+                    "part",
                     "kind",
                     "corrects",
                     "note",
@@ -115,7 +118,17 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
         ),
         (
             "Cost",
-            {"fields": ["cost_shown", "calculation", "price", "exposure_shown", "held_shown", "overrun"]},
+            {
+                "fields": [
+                    "cost_shown",
+                    "calculation",
+                    "price",
+                    "reported_shown",
+                    "exposure_shown",
+                    "held_shown",
+                    "overrun",
+                ]
+            },
         ),
         ("Usage", {"fields": [*BUCKETS, "usage_source", "raw_usage", "flags"]}),
         (
@@ -162,6 +175,10 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     def cost_shown(self, entry: CostEntry) -> str:
         shown = money.exact_usd(entry.cost)
         return f"{shown} ({entry.get_cost_reason_display()})" if entry.cost_reason else shown
+
+    @admin.display(description="as the vendor reported it")
+    def reported_shown(self, entry: CostEntry) -> str:
+        return "nothing" if entry.reported_cost is None else money.exact_usd(entry.reported_cost)
 
     @admin.display(description="exposure")
     def exposure_shown(self, entry: CostEntry) -> str:

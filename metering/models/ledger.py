@@ -19,6 +19,11 @@ def _sum() -> "models.BigIntegerField[int, int]":
     return models.BigIntegerField(default=0)
 
 
+def _usd_sum(**options: Any) -> "models.DecimalField[object, decimal.Decimal]":
+    """What many entries add up to: 28 digits, as many as Python's decimals add up exactly."""
+    return models.DecimalField(max_digits=28, decimal_places=12, **options)
+
+
 def _usd(**options: Any) -> "models.DecimalField[object, decimal.Decimal]":
     return models.DecimalField(max_digits=24, decimal_places=12, **options)
 
@@ -55,16 +60,23 @@ class CostEntry(models.Model):
         PRICED = "", "priced"
         UNPRICED = "unpriced", "no price in force"
         UNPRICED_VARIANT = "unpriced_variant", "no price for the service tier that was served"
-        UNPRICED_COMPONENT = "unpriced_component", "no rate for a kind of token that was used"
+        UNPRICED_COMPONENT = "unpriced_component", "no rate for a kind of token or fee that was used"
         NO_USAGE = "no_usage", "the vendor reported no usage"
         LOST = "lost", "the worker died before the answer was booked"
         NOT_BILLED = "not_billed", "vendors do not bill refused calls"
         CACHE_HIT = "cache_hit", "answered from our cache"
+        REPORTED = "reported", "the vendor's own figure"
 
     request_id = models.UUIDField(
         help_text="Made by the gateway (UUIDv7); ties header, logs, hold and entries."
     )
     attempt = models.PositiveSmallIntegerField()
+    part = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="0: what the called model used; above: another model that the vendor used for the same"
+        " answer.",
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ATTEMPT)
     corrects = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections", db_index=False
@@ -93,6 +105,10 @@ class CostEntry(models.Model):
 
     cost = _usd(null=True)
     cost_reason = models.CharField(max_length=20, choices=CostReason.choices, default="", blank=True)
+    reported_cost = _usd(
+        null=True,
+        help_text="USD that the vendor says it charges; booked as the cost only where it is trusted.",
+    )
     exposure = _usd(null=True)
     exposure_tokens = models.BigIntegerField(null=True)
     held = _usd(null=True, help_text="USD set aside before the call.")
@@ -126,10 +142,16 @@ class CostEntry(models.Model):
             models.Index(fields=["day", "team"], name="cost_entry_day_team"),
             models.Index(fields=["request_id"], name="cost_entry_request"),
             models.Index(fields=["model", "day"], name="cost_entry_model_day"),
+            # Answers that a vendor keeps and a later call may continue: see metering.receipts.
+            models.Index(
+                fields=["upstream_id"],
+                condition=Q(upstream_id__startswith="resp_"),
+                name="cost_entry_kept_answer",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["request_id", "attempt"],
+                fields=["request_id", "attempt", "part"],
                 condition=~Q(kind="correction"),
                 name="cost_entry_once_per_attempt",
             ),
@@ -156,11 +178,18 @@ class CostEntry(models.Model):
                 condition=Q(cost__isnull=True)
                 | Q(price__isnull=False)
                 | Q(cost=0, cost_reason__in=["not_billed", "cache_hit"])
+                | Q(cost=models.F("reported_cost"), cost_reason="reported")
                 | Q(kind="correction"),
             ),
             models.CheckConstraint(
                 name="cost_entry_cost_not_negative",
                 condition=Q(cost__isnull=True) | Q(cost__gte=0) | Q(kind="correction"),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_reported_is_the_cost",
+                condition=~Q(cost_reason="reported")
+                | Q(cost__isnull=False, reported_cost__isnull=False, cost=models.F("reported_cost"))
+                | Q(kind="correction"),
             ),
             models.CheckConstraint(
                 name="cost_entry_usage_known_or_unknown",
@@ -204,7 +233,7 @@ class Hold(models.Model):
     usd = _usd(null=True, help_text="Upper bound of the cost; NULL when the model has no price.")
     tokens = models.BigIntegerField(help_text="Upper bound of the tokens.")
     window_ids: "ArrayField[list[int], list[int]]" = ArrayField(models.BigIntegerField())
-    window_amounts: "ArrayField[list[decimal.Decimal], list[decimal.Decimal]]" = ArrayField(_usd())
+    window_amounts: "ArrayField[list[decimal.Decimal], list[decimal.Decimal]]" = ArrayField(_usd_sum())
     streamed = models.BooleanField(default=False)
     client_request_id = models.CharField(max_length=200, blank=True)
     tags: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
@@ -264,8 +293,8 @@ class DailySpend(models.Model):
     audio_input = _sum()
     audio_output = _sum()
     requests = _sum()
-    cost = _usd(default=0)
-    exposure = _usd(default=0)
+    cost = _usd_sum(default=0)
+    exposure = _usd_sum(default=0)
     latency_ms = models.BigIntegerField(
         default=0, help_text="Sum over attempts that were answered; milliseconds."
     )

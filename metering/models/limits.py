@@ -36,7 +36,7 @@ class Limit(models.Model):
         LanguageModel, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
     )
     unit = models.CharField(max_length=10, choices=Unit.choices, default=Unit.USD)
-    amount = models.DecimalField(max_digits=24, decimal_places=12)
+    amount = models.DecimalField(max_digits=28, decimal_places=12)
     period = models.CharField(max_length=10, choices=Period.choices, default=Period.MONTH)
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.HARD)
     enabled = models.BooleanField(default=True)
@@ -74,15 +74,17 @@ class LimitWindow(models.Model):
     ``held``     set aside by open holds
     ``spent``    booked by cost entries
     ``exposed``  what calls of unknown cost may have cost at most (lost to a crash, say), until corrected
-    Written only by the SQL functions metering_admit, metering_settle and metering_open_window.
+    Written only by the SQL functions metering_admit, metering_settle and metering_open_window. Tokens are
+    counted in the same columns as USD, so there is room for 10^16 of them: 28 digits, as many as Python's
+    decimals add up exactly.
     """
 
     limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="windows", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    held = models.DecimalField(max_digits=24, decimal_places=12, default=0)
-    spent = models.DecimalField(max_digits=24, decimal_places=12, default=0)
-    exposed = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    held = models.DecimalField(max_digits=28, decimal_places=12, default=0)
+    spent = models.DecimalField(max_digits=28, decimal_places=12, default=0)
+    exposed = models.DecimalField(max_digits=28, decimal_places=12, default=0)
 
     class Meta:
         ordering = ["limit", "-starts_at"]

@@ -41,6 +41,7 @@ class Entry:
     id: int
     request_id: uuid.UUID
     attempt: int
+    part: int
     kind: str
     started_at: dt.datetime
     day: dt.date
@@ -57,6 +58,7 @@ class Entry:
     cost: Decimal | None
     cost_reason: str
     cost_words: str
+    reported_cost: Decimal | None
     exposure: Decimal | None
     held: Decimal | None
     overrun: bool
@@ -192,6 +194,7 @@ def entry_from(row: CostEntry) -> Entry:
         id=row.pk,
         request_id=row.request_id,
         attempt=row.attempt,
+        part=row.part,
         kind=row.kind,
         started_at=row.started_at,
         day=row.day,
@@ -208,6 +211,7 @@ def entry_from(row: CostEntry) -> Entry:
         cost=row.cost,
         cost_reason=row.cost_reason,
         cost_words=row.get_cost_reason_display(),
+        reported_cost=row.reported_cost,
         exposure=row.exposure,
         held=row.held,
         overrun=row.overrun,

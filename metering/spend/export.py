@@ -73,6 +73,8 @@ ENTRY_COLUMNS = (
     "client_request_id",
     "upstream_id",
     "note",
+    "part",
+    "reported_cost_usd",
 )
 
 
@@ -114,6 +116,8 @@ def entry_rows(entries: Iterable[Entry]) -> Iterator[tuple[Cell, ...]]:
             entry.client_request_id,
             entry.upstream_id,
             entry.note,
+            entry.part,
+            entry.reported_cost,
         )
 
 

@@ -35,6 +35,7 @@ PROVIDER = {
     "breaker_cooldown": 30,
     "slow_p99": 3,
     "slow_for": 120,
+    "reported_cost_tolerance": "0.05",
 }
 
 

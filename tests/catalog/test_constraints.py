@@ -66,6 +66,10 @@ CASES: dict[str, tuple[Build, Build]] = {
         lambda: b.provider(breaker_failure_rate=1),
         lambda: b.provider(breaker_failure_rate=1.01),
     ),
+    "provider_tolerance_not_negative": (
+        lambda: b.provider(reported_cost_tolerance=Decimal(0)),
+        lambda: b.provider(reported_cost_tolerance=Decimal("-0.0001")),
+    ),
     "model_unique_per_provider": (
         lambda: two_models("gpt-4o", "gpt-4o-mini"),
         lambda: two_models("gpt-4o", "gpt-4o"),

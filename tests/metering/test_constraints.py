@@ -103,7 +103,7 @@ def two_windows(house: House, *starts: dt.datetime) -> None:
 
 CASES: dict[str, tuple[Build, Build]] = {
     "cost_entry_once_per_attempt": (
-        lambda x: twice(entry, x, {"attempt": 1}, {"attempt": 2}),
+        lambda x: twice(entry, x, {"attempt": 1}, {"attempt": 1, "part": 1}),
         lambda x: twice(entry, x, {"attempt": 1}, {"attempt": 1}),
     ),
     "cost_entry_correction_once": (
@@ -125,6 +125,10 @@ CASES: dict[str, tuple[Build, Build]] = {
     "cost_entry_cost_names_price": (
         lambda x: entry(x, cost=0, price_id=None, cost_reason="not_billed"),
         lambda x: entry(x, cost=0, price_id=None),
+    ),
+    "cost_entry_reported_is_the_cost": (
+        lambda x: entry(x, price_id=None, cost_reason="reported", reported_cost=Decimal("0.5")),
+        lambda x: entry(x, cost_reason="reported", reported_cost=Decimal("0.4")),
     ),
     "cost_entry_cost_not_negative": (
         lambda x: correction(x, entry(x), cost=Decimal("-0.5")),

@@ -195,6 +195,18 @@ def test_what_the_file_does_not_mention_stays(file: Path) -> None:
     assert Provider.objects.get().idle_timeout == 9
 
 
+def test_a_provider_may_be_trusted_with_its_own_figure(file: Path) -> None:
+    trusting = changed('region = "us"', 'trusts_reported_cost = true\nreported_cost_tolerance = "0.1"')
+
+    apply(file)
+    assert "trusts_reported_cost False -> True" in apply(file, trusting)
+    provider = Provider.objects.get()
+    assert (provider.trusts_reported_cost, provider.reported_cost_tolerance) == (True, Decimal("0.1"))
+    assert apply(file, trusting) == apply(file, trusting)
+    with pytest.raises(CommandError, match="reported_cost_tolerance"):
+        apply(file, changed('region = "us"', 'reported_cost_tolerance = "-1"'))
+
+
 class TestPrices:
     def test_a_new_price_ends_the_old_one_where_it_starts(self, file: Path) -> None:
         apply(file)
