@@ -3,18 +3,29 @@
 import asyncio
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
 from proxy import errors
-from proxy.adapters.base import Adapter, ErrorClass, Target, UnsupportedField, VendorError, VendorRequest
+from proxy.adapters.base import (
+    Adapter,
+    ErrorClass,
+    InvalidField,
+    Target,
+    UnsupportedField,
+    VendorError,
+    VendorRequest,
+)
 from proxy.adapters.registry import adapter_for
 from proxy.breakers import Passage
 from proxy.gateway import Gateway
+from proxy.interchange.dialect import Call
 from proxy.job import Job
+from proxy.links import resolving
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 GRACE_SECONDS = 60  # a hold outlives its call's deadline by this much before the sweeper takes it for lost
@@ -29,6 +40,7 @@ class Attempt:
     model: ModelRow
     number: int
     adapter: Adapter
+    call: Call
     target: Target
     request: VendorRequest
     admission: Admission
@@ -45,6 +57,7 @@ class Ended:
     result: Result
     error: VendorError | None = None
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # the vendor's, those that callers may see
 
 
 class Exchange(Protocol):
@@ -62,14 +75,16 @@ class Exchange(Protocol):
 async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> Attempt:
     """Set the bound aside and prepare the vendor's request.
 
-    Raises UnsupportedField (before anything is held), LimitReached, LedgerUnavailable.
+    Raises UnsupportedField, InvalidField and BadRequest (before anything is held), LimitReached,
+    LedgerUnavailable.
     """
     adapter = adapter_for(model.provider.kind)
     bounds = job.bounds(model)
     wanted = bounds.output_wanted
     named = job.parsed.max_output_tokens is not None or model.provider.kind == "anthropic"
     target = job.target(model, ceiling=wanted if named else None)
-    request = _written(adapter, job, target)
+    call = await resolving.resolved(gateway, job, adapter, target)
+    request = _written(adapter, call, target)
     admission = await gateway.books.hold(
         call=job.call(model, number),
         bounds=bounds,
@@ -79,12 +94,12 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
         expires_at=dt.datetime.now(dt.UTC)
         + dt.timedelta(seconds=job.deadline - gateway.clock() + GRACE_SECONDS),
     )
-    unbounded = admission.limited and not named and model.max_output_tokens is None
+    unbounded = admission.limited and not named and model.max_output_tokens is None and job.parsed.output
     if admission.output_tokens < wanted or unbounded:
         target = job.target(model, ceiling=admission.output_tokens)
         try:
-            request = _written(adapter, job, target)
-        except (UnsupportedField, errors.BadRequest):
+            request = _written(adapter, call, target)
+        except (UnsupportedField, InvalidField, errors.BadRequest):
             gateway.books.release(admission.call)
             raise
     request.headers["x-client-request-id"] = f"{job.request_id}-{number}"
@@ -94,6 +109,7 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
         model=model,
         number=number,
         adapter=adapter,
+        call=call,
         target=target,
         request=request,
         admission=admission,
@@ -101,10 +117,10 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     )
 
 
-def _written(adapter: Adapter, job: Job, target: Target) -> VendorRequest:
+def _written(adapter: Adapter, call: Call, target: Target) -> VendorRequest:
     """The vendor's request. What can just be read may be nested too deeply to be written."""
     try:
-        return adapter.request_for(job.parsed.call, target)
+        return adapter.request_for(call, target)
     except RecursionError as error:
         raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
 
@@ -165,11 +181,14 @@ def recorded_words(error: VendorError) -> str:
 
 
 def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
-    entry, durable = attempt.gateway.books.settle(
-        admission=attempt.admission, result=result, prices=attempt.model.prices
+    settled, durable = attempt.gateway.books.settle(
+        admission=attempt.admission,
+        result=result,
+        prices=attempt.model.prices,
+        catalog=attempt.job.configuration.catalog,
     )
     durable.add_done_callback(_retrieved)
-    return entry.cost, durable
+    return settled.cost, durable
 
 
 def _retrieved(future: "asyncio.Future[str]") -> None:

@@ -1,13 +1,14 @@
-"""Answer one chat completion: targets in order, retries for the transient, one entry for every attempt."""
+"""Answer one call: targets in order, retries for the transient, one entry for every attempt."""
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 
 import structlog
 
 from catalog.snapshot import ModelRow
 from proxy import attempts, errors, routing
-from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
+from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.attempts import Attempt, Ended, Exchange
 from proxy.gateway import Gateway
 from proxy.job import Delivery, Job, Served
@@ -38,7 +39,7 @@ async def stream(gateway: Gateway, job: Job, delivery: Delivery) -> None:
         current[:] = [StreamExchange(delivery)]
         return current[0]
 
-    await _over_targets(gateway, job, fresh, given_up=lambda: delivery.begun or delivery.gone)
+    await _over_targets(gateway, job, fresh, given_up=lambda: delivery.spoken or delivery.gone)
     if not delivery.gone:
         await current[0].finish()
 
@@ -57,7 +58,7 @@ async def _over_targets(
                 break
             try:
                 attempt = await attempts.admitted(gateway, job, model, number + 1)
-            except UnsupportedField as error:
+            except (UnsupportedField, InvalidField) as error:
                 passage.end(None, now=gateway.clock())
                 last = last or error
                 break
@@ -67,8 +68,7 @@ async def _over_targets(
             number += 1
             ended, cost = await attempts.settled(attempt, passage, new_exchange())
             if ended.error is None:
-                served = Served(model=model.full_name, attempts=number, cost_usd=cost, body=ended.body)
-                return served, ended
+                return _served(attempt, ended, cost), ended
             last = ended.error
             _tell(attempt, ended.error)
             if given_up() or ended.error.error_class is ErrorClass.CALLER:
@@ -76,6 +76,17 @@ async def _over_targets(
             if not await _waited(gateway, job, ended.error, tried, model):
                 break
     raise last if last is not None else _no_target(job)
+
+
+def _served(attempt: Attempt, ended: Ended, cost: Decimal | None) -> Served:
+    return Served(
+        model=attempt.model.full_name,
+        attempts=attempt.number,
+        cost_usd=cost,
+        body=ended.body,
+        headers=ended.headers,
+        dropped=attempt.request.dropped,
+    )
 
 
 async def _waited(gateway: Gateway, job: Job, error: VendorError, tried: int, model: ModelRow) -> bool:

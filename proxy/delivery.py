@@ -2,6 +2,7 @@
 
 import asyncio
 
+from proxy.envelopes import served_headers
 from proxy.job import Served
 from proxy.requests import Receive, Send
 
@@ -19,6 +20,7 @@ class StreamDelivery:
         self._send = send
         self._headers = headers
         self.begun = False
+        self.spoken = False
         self.gone = False
         self._watch = asyncio.create_task(self._until_gone(receive), name="caller")
 
@@ -34,13 +36,17 @@ class StreamDelivery:
                 "headers": [
                     *STREAM_HEADERS,
                     *self._headers,
-                    (b"x-tallygate-model", served.model.encode()),
-                    (b"x-tallygate-attempts", str(served.attempts).encode()),
+                    *served_headers(served),
                 ],
             }
         )
 
     async def send(self, frames: bytes) -> None:
+        self.spoken = self.spoken or bool(frames)
+        await self.beat(frames)
+
+    async def beat(self, frames: bytes) -> None:
+        """Frames that say nothing, so that nobody on the way thinks the connection dead."""
         if frames and not self.gone:
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
 

@@ -1,14 +1,13 @@
-"""The one table from errors to what a caller sees, in the shape of the API that was called (OpenAI's)."""
+"""The one table from errors to what a caller is told; and the headers beside answers and errors."""
 
 import datetime as dt
 import math
 from collections.abc import Mapping
 
-import msgspec
-
 from metering.errors import LedgerUnavailable, LimitReached
 from proxy import errors
-from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
+from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
+from proxy.job import Served
 
 # Vendor failure -> status and code for the caller. A vendor's 401 is our credential's fault, not theirs.
 UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
@@ -21,6 +20,10 @@ UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
     ErrorClass.DEADLINE: (504, "deadline_exceeded"),
 }
+
+
+# Vendors send these on good answers too, where they ask for nothing (wire.md c.3).
+ONLY_ON_ERRORS = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
 
 
 def call_error(error: Exception) -> errors.CallError:
@@ -36,6 +39,10 @@ def call_error(error: Exception) -> errors.CallError:
                 code="unsupported_parameter",
                 param=error.field,
             )
+        case InvalidField():
+            return errors.BadRequest(
+                f"{error.field}: {error.reason}", code="invalid_value", param=error.field
+            )
         case LimitReached():
             return _of_limit(error)
         case LedgerUnavailable():
@@ -47,24 +54,9 @@ def call_error(error: Exception) -> errors.CallError:
     return errors.CallError("Internal error of the gateway. The request id identifies it in the log.")
 
 
-def body(error: errors.CallError) -> bytes:
-    """The OpenAI error envelope."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type,
-                "param": error.param,
-                "code": error.code,
-                **error.details,
-            }
-        }
-    )
-
-
 def headers(error: errors.CallError) -> list[tuple[bytes, bytes]]:
     """``retry-after`` in whole seconds, ``x-should-retry`` when the SDKs must be told."""
-    found: list[tuple[bytes, bytes]] = []
+    found = [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
     if error.retry_after is not None:
         found.append((b"retry-after", str(max(0, math.ceil(error.retry_after))).encode()))
     if error.retry is not None:
@@ -72,12 +64,41 @@ def headers(error: errors.CallError) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def frame(error: errors.CallError) -> bytes:
-    """The error as the last event of a stream that had begun."""
-    return b"data: " + body(error) + b"\n\n"
+def served_headers(served: Served) -> list[tuple[bytes, bytes]]:
+    """Beside the answer: who served it, in how many attempts, at what cost (exact; absent when unknown), what
+    the vendor was not told, and what it says of the caller's pace."""
+    headers = [
+        (b"x-tallygate-model", served.model.encode()),
+        (b"x-tallygate-attempts", str(served.attempts).encode()),
+    ]
+    if served.cost_usd is not None:
+        headers.append((b"x-tallygate-cost-usd", f"{served.cost_usd.normalize():f}".encode()))
+    if served.dropped:
+        headers.append((b"x-tallygate-dropped", ", ".join(served.dropped).encode("ascii", "replace")))
+    headers += [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in served.headers.items()
+        if name not in ONLY_ON_ERRORS
+    ]
+    return headers
+
+
+def _passed_on(error: VendorError) -> dict[str, str]:
+    """The vendor's request id and pace. Its waits are ours to say; its ``x-should-retry`` stands only where
+    we have not retried ourselves (docs/decisions/0017)."""
+    kept = {name: value for name, value in error.headers.items() if name not in ONLY_ON_ERRORS}
+    if error.upstream_id:
+        kept.setdefault("x-upstream-request-id", error.upstream_id)
+    return kept
+
+
+def _vendor_says_retry(error: VendorError) -> bool | None:
+    said = error.headers.get("x-should-retry")
+    return None if said is None else said == "true"
 
 
 def _of_vendor(error: VendorError) -> errors.CallError:
+    passed_on = _passed_on(error)
     if error.error_class is ErrorClass.CALLER:
         status = error.status if error.status and 400 <= error.status < 500 else 400
         return errors.UpstreamFailed(
@@ -86,17 +107,24 @@ def _of_vendor(error: VendorError) -> errors.CallError:
             code=error.code or "invalid_request",
             type="invalid_request_error",
             param=error.param,
+            headers=passed_on,
+            retry=_vendor_says_retry(error),
         )
     status, code = UPSTREAM[error.error_class]
     if error.error_class is ErrorClass.RATE_LIMITED:  # not retried by us, so SDKs may
         return errors.RateLimited(
-            f"The vendor said: {error.message}", code=code, retry_after=error.retry_after
+            f"The vendor said: {error.message}",
+            code=code,
+            retry_after=error.retry_after,
+            headers=passed_on,
+            retry=_vendor_says_retry(error),
         )
     return errors.UpstreamFailed(
         f"The vendor failed: {error.message}" if error.message else "The vendor failed.",
         status=status,
         code=code,
         retry_after=error.retry_after,
+        headers=passed_on,
     )
 
 

@@ -1,4 +1,4 @@
-"""What callers are told when a call fails. Facts are attributes; ``envelopes`` gives them a shape.
+"""What callers are told when a call fails. Facts are attributes; the dialects give them a shape.
 
 CallError                 status, code, type, param, headers
 |-- BadRequest            400  the body or a field of it
@@ -18,7 +18,8 @@ from collections.abc import Mapping
 
 
 class CallError(Exception):
-    """Root. ``retry`` False tells SDKs not to repeat the call by themselves (``x-should-retry``)."""
+    """Root. ``retry`` False tells SDKs not to repeat the call by themselves (``x-should-retry``); ``headers``
+    are the vendor's own that callers may see."""
 
     status = 500
     code: str | None = "internal_error"
@@ -36,12 +37,14 @@ class CallError(Exception):
         retry: bool | None = None,
         retry_after: float | None = None,
         details: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after = retry_after
         self.details = details or {}
+        self.headers = headers or {}
         self.code = code or self.code
         self.status = status or self.status
         self.type = type or self.type

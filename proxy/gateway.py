@@ -13,6 +13,9 @@ from metering.books import Books
 from metering.sweeper import Sweeper
 from proxy.breakers import Breakers
 from proxy.configuration import ConfigurationKeeper
+from proxy.links.guard import OpenNetwork
+from proxy.links.fetching import Links
+from proxy.pace import Pace
 from proxy.upstream import Upstream
 
 POOL_CONNECTIONS = 5  # holds and settlements keep one each; the sweeper, the configuration, /readyz
@@ -21,7 +24,9 @@ POOL_CONNECTIONS = 5  # holds and settlements keep one each; the sweeper, the co
 class Gateway:
     """Started once in the worker's event loop; ``stop`` writes what is still waiting to be booked."""
 
-    def __init__(self, *, conninfo: str, zone: ZoneInfo) -> None:
+    def __init__(
+        self, *, conninfo: str, zone: ZoneInfo, link_networks: tuple[OpenNetwork, ...] = ()
+    ) -> None:
         self.worker = uuid.uuid4()
         self.zone = zone
         self.draw = random.Random()  # noqa: S311 - spreads load, keeps no secret
@@ -42,7 +47,9 @@ class Gateway:
         self.sweeper = Sweeper(pool=self.pool, books=self.books, worker=self.worker, zone=zone)
         self.keeper = ConfigurationKeeper(pool=self.pool, conninfo=conninfo)
         self.upstream = Upstream()
+        self.links = Links(opened=link_networks)
         self.breakers = Breakers()
+        self.counting_pace = Pace()
 
     async def start(self) -> None:
         await self.pool.open(wait=True, timeout=30)
@@ -50,9 +57,11 @@ class Gateway:
         await self.sweeper.start()
         await self.keeper.start()
         await self.upstream.start()
+        await self.links.start()
 
     async def stop(self) -> None:
         await self.keeper.stop()
+        await self.links.stop()
         await self.upstream.stop()
         await self.books.stop()
         await self.sweeper.stop()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -9,25 +10,28 @@ from typing import Protocol
 from catalog.snapshot import KeyRow, ModelRow, RouteRow
 from metering import costing
 from metering.entries import Bounds, Call
-from proxy import chat
+from proxy import bounds
 from proxy.adapters.base import Target
-from proxy.chat import ParsedChat
 from proxy.configuration import Configuration
+from proxy.interchange.dialect import Link, ParsedCall
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A request that was let in: who, what, since when, under which configuration."""
 
-    parsed: ParsedChat
+    parsed: ParsedCall
     key: KeyRow
     route: RouteRow
     configuration: Configuration
     request_id: uuid.UUID
     started_at: dt.datetime
     deadline: float  # monotonic seconds; shared by all attempts
+    began: float = 0.0  # monotonic seconds
     client_request_id: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)  # what was fetched so far
+    keep: Callable[[int], None] = lambda size: None  # counts the bytes that this request holds in memory
 
     def call(self, model: ModelRow, attempt: int) -> Call:
         return Call(
@@ -45,8 +49,8 @@ class Job:
 
     def bounds(self, model: ModelRow) -> Bounds:
         """The most this request can use of ``model``, at the dearest rates that could apply."""
-        input_tokens = chat.input_bound(self.parsed)
-        wanted, least = chat.output_bounds(self.parsed, model)
+        input_tokens = bounds.input_bound(self.parsed)
+        wanted, least = bounds.output_bounds(self.parsed, model)
         bound = costing.bound_for(
             model.prices,
             at=self.started_at,
@@ -72,6 +76,8 @@ class Job:
             model=model.name,
             api_key=model.provider.api_key,
             max_output_tokens=None if ceiling is None else max(1, ceiling // self.parsed.choices),
+            serves_responses=model.provider.serves_responses,
+            follows_links=model.provider.follows_links,
         )
 
 
@@ -83,14 +89,22 @@ class Served:
     attempts: int
     cost_usd: Decimal | None = None
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # the vendor's, those that callers may see
+    dropped: tuple[str, ...] = ()  # the caller's fields that the vendor was not sent
 
 
 class Delivery(Protocol):
-    """The caller's end of a stream. Nothing raises when the caller has left: ``gone`` turns true."""
+    """The caller's end of a stream. Nothing raises when the caller has left: ``gone`` turns true.
+
+    ``begun``: status and headers were sent; ``spoken``: more than heartbeats was.
+    """
 
     gone: bool
     begun: bool
+    spoken: bool
 
     async def begin(self, served: Served) -> None: ...
 
     async def send(self, frames: bytes) -> None: ...
+
+    async def beat(self, frames: bytes) -> None: ...

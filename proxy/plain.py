@@ -1,6 +1,7 @@
 """The exchange of a call whose answer comes whole."""
 
 from metering.entries import Result
+from proxy.adapters import faults
 from proxy.attempts import Attempt, Ended, deadline_passed, failure
 
 
@@ -17,15 +18,18 @@ class PlainExchange:
             body = await response.body()
             if not 200 <= response.status < 300:
                 raise attempt.adapter.error_from(response.status, response.headers, body)
-            answer = attempt.adapter.response_from(body, response.headers, attempt.target)
-            status = response.status
+            answer = attempt.adapter.response_from(body, response.headers, attempt.call, attempt.target)
+            status, headers = response.status, faults.passed_on(response.headers)
         return Ended(
             body=answer.body,
+            headers=headers,
             result=Result(
                 outcome="ok",
                 usage=answer.usage,
                 usage_source="reported",
                 raw_usage=answer.raw_usage,
+                parts=answer.parts,
+                reported_cost=answer.reported_cost,
                 flags=answer.flags,
                 variant=answer.variant,
                 status=status,

@@ -9,7 +9,9 @@ from rest_framework.throttling import BaseThrottle
 
 from catalog import keys
 from catalog.snapshot import KeyRow
-from proxy import chat, errors, routing
+from proxy import errors, routing
+from proxy.interchange.dialect import Dialect
+from proxy.pace import MOST_COUNTS
 from proxy.requests import CallRequest
 
 MAX_IN_FLIGHT = 2_000  # calls per worker at one moment; beyond it new ones are asked to come back
@@ -68,14 +70,32 @@ class WorkerHasRoom(BaseThrottle):
         return 1.0
 
 
-class ChatParser(BaseParser):
-    """The body as a valid chat completion. Raises BadRequest."""
+class CountingPace(BaseThrottle):
+    """How often a key may count tokens: clients do so in bursts of 50 when they start (checks L2)."""
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        self._wait = request.gateway.counting_pace.wait(request.user.id, now=request.gateway.clock())
+        if self._wait:
+            raise errors.RateLimited(
+                f"This key counts tokens more than {MOST_COUNTS} times a minute.",
+                code="rate_limit_exceeded",
+                retry_after=self._wait,
+            )
+        return True
+
+    def wait(self) -> float:
+        return float(self._wait)
+
+
+class CallParser(BaseParser):
+    """The body as a valid request in the view's dialect. Raises BadRequest."""
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """A ``ParsedChat``; ``stream`` is the whole body."""
-        return chat.parse(stream)
+        """A ``ParsedCall``; ``stream`` is the whole body."""
+        dialect: Dialect = parser_context["view"].dialect
+        return dialect.parse(stream, parser_context["request"].headers)
 
 
-__all__ = ["ChatParser", "GatewayKeyAuthentication", "MayCallModel", "WorkerHasRoom"]
+__all__ = ["CallParser", "CountingPace", "GatewayKeyAuthentication", "MayCallModel", "WorkerHasRoom"]

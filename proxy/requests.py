@@ -11,9 +11,9 @@ import uuid_utils
 from catalog.snapshot import KeyRow
 from metering.bookkeeping import storable
 from proxy import errors
-from proxy.chat import ParsedChat
 from proxy.configuration import Configuration
 from proxy.gateway import Gateway
+from proxy.interchange.dialect import ParsedCall
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +45,7 @@ class CallRequest:
         self.kept = 0  # bytes of body
         self.user: KeyRow | None = None
         self.auth: str | None = None
-        self.data: ParsedChat | None = None
+        self.data: ParsedCall | None = None
 
     def header(self, name: bytes) -> str:
         """A header's value as text that can be stored; empty when absent."""
@@ -73,14 +73,14 @@ class CallRequest:
                 )
             piece = message.get("body", b"")
             size += len(piece)
-            self._keep(len(piece))
+            self.keep(len(piece))
             if size > most:
                 raise _too_large(most)
             pieces.append(piece)
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _keep(self, size: int) -> None:
+    def keep(self, size: int) -> None:
         """Count what this request holds in memory, against a bound over all requests of the worker."""
         self.kept += size
         self.gateway.body_bytes += size

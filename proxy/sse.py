@@ -25,7 +25,7 @@ class SSEEvent(msgspec.Struct, frozen=True, gc=False):
     """One event.
 
     ``event``  its name; empty when the vendor gave none
-    ``data``   the data lines joined by a newline
+    ``data``   the data lines joined by a newline; empty for comments, which vendors send as heartbeats
     ``raw``    the exact bytes of the frame, blank line included
     """
 
@@ -33,9 +33,13 @@ class SSEEvent(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     raw: bytes
 
+    @property
+    def is_comment(self) -> bool:
+        return not self.data and self.raw.startswith(b":")
+
 
 class SSEDecoder:
-    """Bytes in, events out. Comments and events without data are swallowed."""
+    """Bytes in, events out. A frame of comments alone is an event without data; others without are swallowed."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes
@@ -112,6 +116,6 @@ def _parse(raw: bytes) -> SSEEvent | None:
             data.append(value)
         elif field == b"event":
             name = value
-    if not data:
+    if not data and not raw.startswith(b":"):
         return None
     return SSEEvent(name.decode("utf-8", "replace"), b"\n".join(data), raw)

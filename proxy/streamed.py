@@ -1,19 +1,23 @@
 """The exchange of a streamed call: vendor bytes in, frames to the caller, usage kept.
 
 Frames are held back until the first one with content, so that a vendor failing before it can still be retried
-or replaced without the caller noticing. A caller that leaves does not end the exchange at once: for a while
+or replaced without the caller noticing. Heartbeats alone may pass earlier: they say nothing that a retry could
+contradict. A caller that leaves does not end the exchange at once: for a while
 the stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from metering.entries import Result
 from proxy import estimation
+from proxy.adapters import faults
 from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
 from proxy.attempts import Attempt, Ended, deadline_passed, failure, recorded_words
+from proxy.interchange.writing import HEARTBEAT
 from proxy.job import Delivery, Served
 
+QUIET_SECONDS = 10.0  # after so long without content, the vendor's heartbeats reach the caller
 DRAIN_SECONDS = 10.0
 MAX_DRAINING = 64  # per worker; beyond it a caller's leaving cuts the stream at once
 
@@ -27,16 +31,18 @@ class StreamExchange:
     reader: ChunkReader = field(init=False)
     held_back: list[bytes] = field(default_factory=list)
     first_byte_ms: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def __call__(self, attempt: Attempt) -> Ended:
         """Run the exchange. Raises VendorError only while nothing was sent to the caller."""
         self.attempt = attempt
-        self.reader = attempt.adapter.chunks_from(attempt.job.parsed.call, attempt.target)
+        self.reader = attempt.adapter.chunks_from(attempt.call, attempt.target)
         upstream = attempt.gateway.upstream
         async with upstream.send(attempt.request, attempt.model.provider) as response:
             if not 200 <= response.status < 300:
                 body = await response.body()
                 raise attempt.adapter.error_from(response.status, response.headers, body)
+            self.headers = faults.passed_on(response.headers)
             return await self._relay(response.pieces())
 
     def interrupted(self, attempt: Attempt) -> Ended:
@@ -67,22 +73,39 @@ class StreamExchange:
     async def _pass_on(self, frames: list[bytes]) -> None:
         if not frames:
             return
-        if self.delivery.begun:
+        if self.delivery.spoken:
             await self.delivery.send(b"".join(frames))
             return
         self.held_back += frames
         if self.reader.state.content_started:
             await self.begin()
+        elif self._is_long_quiet() and any(is_heartbeat(frame) for frame in frames):
+            await self._head()
+            await self.delivery.beat(HEARTBEAT)
+
+    def _is_long_quiet(self) -> bool:
+        return self.attempt.gateway.clock() - self.attempt.job.began > QUIET_SECONDS
 
     async def begin(self) -> None:
         """Send the head of the answer and what was held back."""
-        await self.delivery.begin(Served(model=self.attempt.model.full_name, attempts=self.attempt.number))
+        await self._head()
         held_back, self.held_back = self.held_back, []
         await self.delivery.send(b"".join(held_back))
 
+    async def _head(self) -> None:
+        attempt = self.attempt
+        await self.delivery.begin(
+            Served(
+                model=attempt.model.full_name,
+                attempts=attempt.number,
+                headers=self.headers,
+                dropped=attempt.request.dropped,
+            )
+        )
+
     async def finish(self) -> None:
         """The end of a good stream; called when its settlement is durable."""
-        if not self.delivery.begun:
+        if self.held_back or not self.delivery.begun:
             await self.begin()
         await self.delivery.send(b"".join(self.reader.close()))
 
@@ -123,6 +146,8 @@ class StreamExchange:
             usage=usage,
             usage_source=source,
             raw_usage=state.raw_usage,
+            parts=state.parts,
+            reported_cost=state.reported_cost,
             flags=state.flags,
             variant=state.variant,
             status=200,
@@ -134,3 +159,8 @@ class StreamExchange:
             first_byte_ms=self.first_byte_ms,
             latency_ms=self.attempt.milliseconds(),
         )
+
+
+def is_heartbeat(frame: bytes) -> bool:
+    """A comment, or Anthropic's ping."""
+    return frame.startswith((b":", b"event: ping"))

@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 
-from proxy.views import CallView, ChatCompletions, Models, NoSuchPath
+from proxy import views
+from proxy.views import CallView
 
 CALLS: Mapping[str, type[CallView]] = {
-    "/v1/chat/completions": ChatCompletions,
-    "/v1/models": Models,
+    "/v1/chat/completions": views.ChatCompletions,
+    "/v1/messages": views.Messages,
+    "/v1/messages/count_tokens": views.CountTokens,
+    "/v1/responses": views.Responses,
+    "/v1/embeddings": views.Embeddings,
+    "/v1/models": views.Models,
 }
 
 
 def view_for(path: str) -> type[CallView]:
-    return CALLS.get(path, NoSuchPath)
+    """The view of a path; a model's own path has its name, which may hold slashes, after ``/v1/models/``."""
+    if path.startswith("/v1/models/"):
+        return views.Models
+    return CALLS.get(path, views.NoSuchPath)

@@ -7,16 +7,18 @@ it costs. What it is good at stays: authentication, permissions, throttles, pars
 import contextlib
 from typing import Any
 
-import msgspec
 import structlog
 from django.conf import settings
 from rest_framework.views import APIView
 
 from catalog.snapshot import RouteRow
-from proxy import completions, envelopes, errors, policies, routing
+from proxy import completions, continuations, counting, envelopes, errors, listing, policies, routing
 from proxy.delivery import StreamDelivery
+from proxy.dialects.chat.dialect import CHAT
+from proxy.dialects.registry import COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from proxy.gateway import Gateway
-from proxy.job import Job, Served
+from proxy.interchange.dialect import Dialect
+from proxy.job import Job
 from proxy.requests import CallRequest, Headers, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
@@ -25,8 +27,14 @@ JSON = (b"content-type", b"application/json")
 
 
 class CallView(APIView):
-    """Base of the calls' views: one instance a request, ``get`` or ``post`` answers it."""
+    """Base of the calls' views: one instance a request, ``get`` or ``post`` answers it.
 
+    ``dialect`` is the shape of its requests, answers and errors. ``metering`` says how a view that can reach a
+    vendor is paid for: a test enumerates the URL table and fails for a view that does not say.
+    """
+
+    dialect: Dialect = CHAT
+    metering: str = ""  # "ledger", or "free: why"; empty: no vendor is reached
     authentication_classes: list[Any] = [policies.GatewayKeyAuthentication]
     permission_classes: list[Any] = []
     throttle_classes: list[Any] = [policies.WorkerHasRoom]
@@ -71,17 +79,18 @@ class CallView(APIView):
                 )
         for parser in self.parser_classes:
             body = await self.call.read_body(most=settings.MAX_BODY_BYTES)
-            self.call.data = parser().parse(body)
+            self.call.data = parser().parse(body, None, {"view": self, "request": self.call})
         for permission in self.permission_classes:
             if not permission().has_permission(self.call, self):
                 raise errors.Forbidden("This key may not do that.")
 
     async def _refuse(self, error: Exception) -> None:
-        told = self._told(error)
+        told = self.told(error)
         if not self.started:
-            await self.respond(told.status, envelopes.body(told), envelopes.headers(told))
+            body = self.dialect.error_body(told, request_id=str(self.call.request_id))
+            await self.respond(told.status, body, envelopes.headers(told))
 
-    def _told(self, error: Exception) -> errors.CallError:
+    def told(self, error: Exception) -> errors.CallError:
         """What the caller is told; what is our own fault is in the log with its traceback."""
         told = envelopes.call_error(error)
         if told.status == 500:
@@ -106,66 +115,129 @@ class CallView(APIView):
         await self._send({"type": "http.response.body", "body": body})
 
     def common_headers(self) -> list[tuple[bytes, bytes]]:
-        return [(b"x-request-id", str(self.call.request_id).encode())]
+        """Ours and, for Anthropic's clients, the same under the name they read. A vendor's own stands beside
+        an answer of that vendor and comes later, so it wins."""
+        request_id = str(self.call.request_id).encode()
+        if self.dialect is MESSAGES or self.dialect is COUNT_TOKENS:
+            return [(b"x-request-id", request_id), (b"request-id", request_id)]
+        return [(b"x-request-id", request_id)]
 
 
-class ChatCompletions(CallView):
-    """POST /v1/chat/completions"""
+class ModelCall(CallView):
+    """A call that a model answers, whole or streamed."""
 
     permission_classes = [policies.MayCallModel]
-    parser_classes = [policies.ChatParser]
+    parser_classes = [policies.CallParser]
+    metering = "ledger"
     route: RouteRow
 
     async def post(self) -> None:
-        job = self._job()
-        if not job.parsed.call.stream:
-            served = await completions.complete(self.call.gateway, job)
-            await self.respond(200, served.body, served_headers(served))
+        job = await self._job()
+        if job.parsed.call.stream:
+            await self._stream(job)
             return
+        served = await completions.complete(self.call.gateway, job)
+        await self.respond(200, served.body, envelopes.served_headers(served))
+
+    async def _stream(self, job: Job) -> None:
         delivery = StreamDelivery(self._send, self.call.receive, self.common_headers())
         try:
             await completions.stream(self.call.gateway, job, delivery)
         except Exception as error:
             if not delivery.begun:
                 raise
-            await delivery.send(envelopes.frame(self._told(error)))
+            request_id = str(self.call.request_id)
+            await delivery.send(self.dialect.error_frames(self.told(error), request_id=request_id))
         finally:
             self.started = delivery.begun
             with contextlib.suppress(OSError):
                 await delivery.end()
 
-    def _job(self) -> Job:
+    async def _job(self) -> Job:
         call = self.call
         assert call.data is not None
         assert call.user is not None
         patience = max((model.provider.total_timeout for model, _ in self.route.targets), default=0.0)
+        began = call.gateway.clock()
         return Job(
             parsed=call.data,
             key=call.user,
-            route=self.route,
+            route=await self._route(),
             configuration=call.configuration,
             request_id=call.request_id,
             started_at=call.started_at,
-            deadline=call.gateway.clock() + patience,
+            deadline=began + patience,
+            began=began,
             client_request_id=call.header(b"x-request-id"),
             tags=call.tags(),
+            keep=call.keep,
         )
 
+    async def _route(self) -> RouteRow:
+        """The route; an answer that continues an earlier one goes to the vendor that keeps that."""
+        call = self.call
+        assert call.data is not None
+        assert call.user is not None
+        if not call.data.previous:
+            return self.route
+        return await continuations.narrowed(call.gateway, self.route, call.user, call.data.previous)
 
-class Models(CallView):
-    """GET /v1/models: what this key may call."""
+
+class ChatCompletions(ModelCall):
+    """POST /v1/chat/completions"""
+
+
+class Messages(ModelCall):
+    """POST /v1/messages"""
+
+    dialect = MESSAGES
+
+
+class Responses(ModelCall):
+    """POST /v1/responses"""
+
+    dialect = RESPONSES
+
+
+class Embeddings(ModelCall):
+    """POST /v1/embeddings"""
+
+    dialect = EMBEDDINGS
+
+
+class CountTokens(ModelCall):
+    """POST /v1/messages/count_tokens: no vendor bills it, so no money is held and nothing is booked."""
+
+    dialect = COUNT_TOKENS
+    metering = "free: vendors count tokens without a charge; a rate limit of its own bounds it"
+    throttle_classes = [policies.WorkerHasRoom, policies.CountingPace]
+
+    async def post(self) -> None:
+        served = await counting.count(self.call.gateway, await self._job())
+        await self.respond(200, served.body, envelopes.served_headers(served))
+
+
+class Listing(CallView):
+    """Base of the views that speak Anthropic's shape to Anthropic's clients, which send its version header."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, gateway: Gateway) -> None:
+        if any(name == b"anthropic-version" for name, _ in scope["headers"]):
+            self.dialect = MESSAGES
+        await super().__call__(scope, receive, send, gateway)
+
+
+class Models(Listing):
+    """GET /v1/models: what this key may call; GET /v1/models/NAME: one of them."""
 
     async def get(self) -> None:
         call = self.call
         assert call.user is not None
-        listed = [
-            {"id": route.name, "object": "model", "created": 0, "owned_by": owner(route)}
-            for route in routing.visible_names(call.configuration.catalog, call.user)
-        ]
-        await self.respond(200, msgspec.json.encode({"object": "list", "data": listed}))
+        routes = routing.visible_names(call.configuration.catalog, call.user)
+        write = listing.for_anthropic if self.dialect is MESSAGES else listing.for_openai
+        await self.respond(200, write(routes, call.path, call.scope["query_string"]))
 
 
-class NoSuchPath(CallView):
+class NoSuchPath(Listing):
     """Any other path under /v1/."""
 
     throttle_classes: list[Any] = []
@@ -174,20 +246,3 @@ class NoSuchPath(CallView):
         raise errors.NotFound(f"There is no {self.call.method} {self.call.path} here.")
 
     post = get
-
-
-def owner(route: RouteRow) -> str:
-    """The provider of a name with one seller; ``tallygate`` for a route over several."""
-    owners = {model.provider.name for model, _ in route.targets}
-    return owners.pop() if len(owners) == 1 else "tallygate"
-
-
-def served_headers(served: Served) -> list[tuple[bytes, bytes]]:
-    """Beside the answer: who served it, in how many attempts, at what cost (exact; absent when unknown)."""
-    headers = [
-        (b"x-tallygate-model", served.model.encode()),
-        (b"x-tallygate-attempts", str(served.attempts).encode()),
-    ]
-    if served.cost_usd is not None:
-        headers.append((b"x-tallygate-cost-usd", f"{served.cost_usd.normalize():f}".encode()))
-    return headers

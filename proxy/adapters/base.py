@@ -2,23 +2,15 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
-from metering.usage import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCall:
-    """One chat completion as the caller asked for it, already validated by ``proxy.chat``.
-
-    ``body`` is the caller's JSON object (never mutated: a fallback target gets the same one);
-    the named fields are the validated ones that every adapter needs.
-    """
-
-    body: Mapping[str, Any]
-    stream: bool = False
-    include_usage: bool = False  # the caller asked for the usage chunk itself
+from metering.usage import Part, Usage
+from proxy.interchange.dialect import Call
+from proxy.interchange.errors import InvalidField, UnsupportedField
+from proxy.interchange.features import Rules
+from proxy.interchange.writing import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +23,24 @@ class Target:
     model: str  # the upstream id
     api_key: str
     max_output_tokens: int | None = None  # what to send as the ceiling; None: send none
+    serves_responses: bool = False  # OpenAI kinds: the vendor has POST /responses
+    follows_links: bool = True  # the vendor fetches links in messages itself
 
 
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """An HTTP request ready to be sent."""
+    """An HTTP request ready to be sent. ``dropped`` are the caller's fields that the vendor will not see."""
 
     url: str
     headers: dict[str, str]
     body: bytes
     method: str = "POST"
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. ``body`` is an OpenAI ``chat.completion`` JSON object for the caller.
+    """A whole answer. ``body`` is in the caller's dialect.
 
     ``usage`` is None when the vendor reported none (unknown is not zero); ``variant`` is the price
     variant that was served (``standard``, ``batch``, ``flex``, ``priority``, ``fast``).
@@ -60,6 +55,8 @@ class Answer:
     upstream_id: str
     variant: str = "standard"
     flags: tuple[str, ...] = ()  # e.g. "usage_mismatch", "ttl_unknown": stored with the cost entry
+    parts: tuple[Part, ...] = ()  # whose the usage is, when several models worked on the answer
+    reported_cost: Decimal | None = None  # USD that the vendor itself says it charges
 
 
 class ErrorClass(enum.StrEnum):
@@ -82,6 +79,7 @@ class VendorError(Exception):
     ``status``       HTTP status of the vendor, or None when there was no answer
     ``retry_after``  seconds the vendor asked to wait, or None
     ``body_error``   the vendor's message, at most 2,000 characters
+    ``headers``      the vendor's headers that callers may see, names in lower case (``faults.passed_on``)
     ``sent``         whether the request may have reached the vendor (False: surely not billed)
     """
 
@@ -97,6 +95,7 @@ class VendorError(Exception):
         retry_after: float | None = None,
         upstream_id: str | None = None,
         sent: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.error_class = error_class
@@ -108,6 +107,7 @@ class VendorError(Exception):
         self.retry_after = retry_after
         self.upstream_id = upstream_id
         self.sent = sent
+        self.headers = dict(headers or {})
 
     def scrub(self, secret: str) -> None:
         """Take our credential out of the vendor's words, whatever its shape."""
@@ -119,39 +119,20 @@ class VendorError(Exception):
                 setattr(self, name, value.replace(secret, "***"))
 
 
-class UnsupportedField(Exception):
-    """The caller set a field that this vendor cannot honour and whose loss would change the meaning."""
-
-    def __init__(self, *, field: str, vendor: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.vendor = vendor
-        self.reason = reason
-
-
-@dataclass(slots=True)
-class StreamState:
+class StreamState(Told):
     """What is known of a stream so far; the same object is updated by ``feed``."""
 
-    usage: Usage | None = None
-    raw_usage: Mapping[str, Any] | None = None
-    finish_reason: str | None = None
-    complete: bool = False  # the vendor's terminal marker was seen
-    content_started: bool = False  # a frame with content (text, reasoning or tool call) was produced
-    visible_chars: int = 0  # text characters so far, for an estimate when usage never comes
-    reasoning_chars: int = 0
     error: VendorError | None = None  # an error event inside a 200 stream
-    model: str = ""
-    upstream_id: str = ""
-    variant: str = "standard"
-    flags: tuple[str, ...] = field(default=())
+    flags: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    reported_cost: Decimal | None = None
 
 
 class ChunkReader(Protocol):
     """Vendor bytes in (any split), SSE frames for the caller out (each ends with a blank line).
 
-    ``feed`` never raises on odd vendor bytes: it sets ``state.error``. It emits no ``data: [DONE]``:
-    the caller of the reader sends ``close()``'s frames only when the stream ended well.
+    ``feed`` never raises on odd vendor bytes: it sets ``state.error``. It emits no terminal marker: the
+    caller of the reader sends ``close()``'s frames only when the stream ended well.
     """
 
     state: StreamState
@@ -159,17 +140,44 @@ class ChunkReader(Protocol):
     def feed(self, data: bytes) -> list[bytes]: ...
 
     def close(self) -> list[bytes]:
-        """The last frames of a good stream: what is held back, the usage chunk when asked for, [DONE]."""
+        """The last frames of a good stream: what is held back, usage and finish, the terminal marker."""
         ...
 
 
 class Adapter(Protocol):
-    def request_for(self, call: ChatCall, target: Target) -> VendorRequest: ...
+    """One vendor's wire, for callers of every dialect."""
 
-    def response_from(self, body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+    vendor: str  # as callers are told: anthropic, gemini, openai
+    rules: Rules  # what the vendor can do, for callers of another dialect than its own
+
+    def request_for(self, call: Call, target: Target) -> VendorRequest:
+        """Raises UnsupportedField and InvalidField."""
+        ...
+
+    def response_from(
+        self, body: bytes, headers: Mapping[str, str], call: Call, target: Target
+    ) -> Answer:
         """Raises VendorError (PROVIDER) on a malformed answer or an error body inside a 200."""
         ...
 
-    def chunks_from(self, call: ChatCall, target: Target) -> ChunkReader: ...
+    def chunks_from(self, call: Call, target: Target) -> ChunkReader: ...
+
+    def links_for(self, call: Call, target: Target) -> tuple[str, ...]:
+        """The links in the request that must be fetched before ``request_for``, as ``call.links``."""
+        ...
 
     def error_from(self, status: int, headers: Mapping[str, str], body: bytes) -> VendorError: ...
+
+
+__all__ = [
+    "Adapter",
+    "Answer",
+    "ChunkReader",
+    "ErrorClass",
+    "InvalidField",
+    "StreamState",
+    "Target",
+    "UnsupportedField",
+    "VendorError",
+    "VendorRequest",
+]

@@ -13,11 +13,17 @@ from typing import Any
 
 import msgspec
 
-from proxy.adapters import wire
+from proxy.interchange import wire
 from proxy.adapters.base import ErrorClass, VendorError
 
 MAX_RETRY_AFTER = 86_400.0  # a longer wait means the same to us: not today
 _SNIPPET = 500
+
+# The vendor's headers that callers may see: clients pace themselves by them (checks L6). Never cookies,
+# hop-by-hop headers, or the account's own ids.
+_PASSED_ON = re.compile(
+    r"request-id|x-should-retry|retry-after(-ms)?|anthropic-ratelimit-[a-z-]+|x-ratelimit-[a-z-]+"
+)
 
 # Vendors quote the key that they refuse, whole or in part (checks M4).
 _SECRETS = (
@@ -108,7 +114,14 @@ def error(
         param=facts.param,
         retry_after=retry_after(headers),
         upstream_id=next((found for found in ids if found), facts.request_id),
+        headers=passed_on(headers),
     )
+
+
+def passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a vendor's headers that callers may see, names in lower case."""
+    lowered = ((name.lower(), value) for name, value in headers.items())
+    return {name: value for name, value in lowered if _PASSED_ON.fullmatch(name)}
 
 
 def malformed(message: str, *, status: int | None = 200) -> VendorError:

@@ -65,3 +65,11 @@ def now() -> int:
 def frame(chunk: object) -> bytes:
     """One server-sent event that holds ``chunk`` as JSON."""
     return b"data: " + _encoder.encode(chunk) + b"\n\n"
+
+
+def maybe_decoded(text: str | bytes) -> Any:
+    """Decoded JSON, or None when it is not JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except UNREADABLE:
+        return None

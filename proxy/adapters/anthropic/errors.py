@@ -1,10 +1,12 @@
 """Anthropic's failures, classified for routing."""
 
+import dataclasses
 from collections.abc import Mapping
 
-from proxy.adapters import faults, wire
+from proxy.adapters import faults
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.adapters.faults import Facts
+from proxy.interchange import wire
 
 ID_HEADERS = ("request-id", "x-request-id")
 
@@ -39,13 +41,13 @@ _STATUSES = {
 
 def error_from(status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
     """The failure that an answer with an error status means."""
-    facts = faults.facts_from(status, body)
+    facts = _with_code(faults.facts_from(status, body))
     return faults.error(_class_of(facts), facts, headers, id_headers=ID_HEADERS)
 
 
 def in_band(decoded: object, *, status: int = 200) -> VendorError:
     """The failure that an error object inside a 200 answer or stream means."""
-    facts = faults.facts_of(status, decoded)
+    facts = _with_code(faults.facts_of(status, decoded))
     return faults.error(_class_of(facts), facts, {})
 
 
@@ -60,11 +62,14 @@ def _class_of(facts: Facts) -> ErrorClass:
     return _by_status(facts)
 
 
-def _out_of_money(facts: Facts) -> bool:
+def _with_code(facts: Facts) -> Facts:
+    """Anthropic's code stands in ``error.details.error_code``, where its SDK reads it."""
     details = wire.mapping(wire.mapping(facts.details).get("details"))
-    return details.get("error_code") in _SPENT or (
-        facts.status in (400, 403, 429) and facts.says(*_SPENT_PHRASES)
-    )
+    return dataclasses.replace(facts, code=wire.text(details.get("error_code")) or facts.code)
+
+
+def _out_of_money(facts: Facts) -> bool:
+    return facts.code in _SPENT or (facts.status in (400, 403, 429) and facts.says(*_SPENT_PHRASES))
 
 
 def _by_status(facts: Facts) -> ErrorClass:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 _CURRENT = re.compile(r"claude-(?P<family>[a-z]+)-(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)")
 _OLD = re.compile(r"claude-(?P<major>\d)(?:[-.](?P<minor>\d))?(?:-(?P<family>[a-z]+))?(?!\d)")
 
-# Families that cannot stop thinking, from this version on.
+# Families that cannot stop thinking, from this version on; and those that can only between tool calls.
 _ALWAYS_THINKING = {"opus": (5, 5), "fable": (5, 1)}
 _THINKS_BETWEEN_TOOLS = {"sonnet": (5, 5)}
+_UNFORCED = {**_ALWAYS_THINKING, **_THINKS_BETWEEN_TOOLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Model:
 
     @property
     def takes_sampling(self) -> bool:
-        """Temperature and top_p other than the default. From 4.7 on only the default is accepted."""
+        """Temperature, top_p and top_k. From 4.7 on only the defaults are accepted."""
         return self.version < (4, 7)
 
     @property
@@ -39,6 +40,21 @@ class Model:
     def adaptive(self) -> bool:
         """Thinks by effort; earlier models think by a budget of tokens."""
         return self.version >= (4, 6)
+
+    @property
+    def takes_budget(self) -> bool:
+        """Thinks by a budget of tokens; 4.6 knows both ways."""
+        return self.thinks and self.version < (4, 7)
+
+    @property
+    def structured(self) -> bool:
+        """Holds an answer or a tool's input to a schema (``output_config.format``, ``strict``)."""
+        return self.version >= (4, 5)
+
+    @property
+    def forces_tools(self) -> bool:
+        """Whether a call of a tool may be demanded; models that always think refuse that."""
+        return not self._from(_UNFORCED)
 
     @property
     def efforts(self) -> tuple[str, ...]:

@@ -1,138 +1,113 @@
-"""A chat completion request as Anthropic's ``POST /v1/messages``."""
+"""A conversation as Anthropic's ``POST /v1/messages``."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Any
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from proxy.adapters import fields, turns, wire
-from proxy.adapters.anthropic import effort
+from proxy.adapters import turns
+from proxy.adapters.anthropic import content, formats, losses, media, sampling, search
+from proxy.adapters.anthropic.content import Block
+from proxy.adapters.anthropic.headers import headers_for
 from proxy.adapters.anthropic.models import Model, model_from
-from proxy.adapters.base import ChatCall, Target, UnsupportedField, VendorRequest
+from proxy.adapters.anthropic.plan import Plan, fields_of, plan_for
+from proxy.adapters.anthropic.rules import RULES, VENDOR, unsupported
+from proxy.adapters.base import Target, VendorRequest
+from proxy.interchange import features, wire
+from proxy.interchange.conversation import Conversation, Text, Turn
+from proxy.interchange.dialect import Call
+from proxy.interchange.errors import InvalidField
 
-if TYPE_CHECKING:
-    from anthropic.types import MessageParam, TextBlockParam
-
-VENDOR = "anthropic"
 DEFAULT_MAX_TOKENS = 4096
-
-# 2026-10-21, the SDK's default, refuses temperature and top_p even on models that honour them.
-API_VERSION = "2023-06-01"
-
-FIELDS: fields.Table = {
-    **fields.COMMON,
-    "max_tokens": fields.mapped("max_tokens, which includes thinking"),
-    "max_completion_tokens": fields.mapped("max_tokens, which includes thinking"),
-    "temperature": fields.mapped("0 to 1, on models before 4.7; later ones take only the default, 1"),
-    "top_p": fields.mapped("on models before 4.7; later ones take only the default, 1"),
-    "stop": fields.mapped("stop_sequences, without those of white space alone"),
-    "reasoning_effort": fields.mapped("thinking and output_config.effort, or a thinking budget before 4.6"),
-    "user": fields.mapped("metadata.user_id"),
-    "safety_identifier": fields.mapped("metadata.user_id"),
-    "service_tier": fields.refused("anthropic has no such tier", "auto", "default"),
-    "seed": fields.refused("anthropic has no seed"),
-    "frequency_penalty": fields.refused("anthropic has no penalties", 0),
-    "presence_penalty": fields.refused("anthropic has no penalties", 0),
-}
 
 _TIERS = {"auto": "auto", "default": "standard_only"}
 _USER_ID_LENGTH = 256
 
 
-def request_for(call: ChatCall, target: Target) -> VendorRequest:
-    """Raises UnsupportedField for what Anthropic, or this model, cannot honour."""
+def request_for(call: Call, target: Target) -> VendorRequest:
+    """Raises UnsupportedField for what Anthropic, or this model, cannot honour, and InvalidField."""
+    fields = features.dropped_from(call.body, call.dialect.fields, RULES, VENDOR)
+    conversation, model = call.conversation, model_from(target.model)
+    said = turns.checked(conversation)
+    plan = plan_for(conversation, said, model, _max_tokens(conversation, target))
+    body = _body(call, target, said, plan)
+    lost = losses.of(conversation, body)
     return VendorRequest(
         url=f"{target.base_url}/v1/messages",
         headers=headers_for(target),
-        body=wire.encode(_body(call, target)),
+        body=wire.encode(body),
+        dropped=tuple(dict.fromkeys((*fields, *plan.dropped, *lost))),
     )
 
 
-def headers_for(target: Target) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "x-api-key": target.api_key,
-        "anthropic-version": API_VERSION,
-    }
+def links_for(call: Call, target: Target) -> tuple[str, ...]:
+    """The links that the gateway must fetch for this request."""
+    return media.needed_links(call.conversation.turns, follows_links=target.follows_links)
 
 
-def _body(call: ChatCall, target: Target) -> dict[str, Any]:
-    fields.check(call.body, FIELDS, VENDOR)
-    model = model_from(target.model)
-    max_tokens = fields.ceiling(call.body, target.max_output_tokens) or DEFAULT_MAX_TOKENS
-    thinking = effort.thinking_for(call.body, model, max_tokens)
-    body: dict[str, Any] = {"model": target.model, "max_tokens": max_tokens}
-    thinks = bool(thinking) and call.body.get("reasoning_effort") != "none"
-    body |= _prompt(call.body, model, thinks=thinks)
-    body |= thinking
-    body |= _sampling(call.body, model, thinks=thinks)
-    body |= _labels(call.body)
-    if stops := fields.stops(call.body, VENDOR):
+def _body(call: Call, target: Target, said: Sequence[Turn], plan: Plan) -> dict[str, Any]:
+    conversation, model = call.conversation, model_from(target.model)
+    body: dict[str, Any] = {"model": target.model, "max_tokens": _max_tokens(conversation, target)}
+    body["messages"] = _messages(said, plan, model, call)
+    if system := content.texts_of((*conversation.system, *formats.instructions(conversation))):
+        body["system"] = system
+    body |= fields_of(plan, model, parallel=conversation.settings.parallel_tool_calls)
+    if searching := search.tools_for(call):
+        body["tools"] = [*body.get("tools", []), *searching]
+    body |= _thinking(conversation, model, plan)
+    body |= sampling.sampling_for(conversation, model, thinks=plan.thought.on)
+    body |= _labels(conversation)
+    if stops := [stop for stop in conversation.settings.stop if stop.strip()]:
         body["stop_sequences"] = stops
     if call.stream:
         body["stream"] = True
     return body
 
 
-def _prompt(body: Mapping[str, Any], model: Model, *, thinks: bool) -> dict[str, Any]:
-    conversation = turns.conversation_from(body, VENDOR)
-    messages = [_message(turn) for turn in conversation.turns]
-    if conversation.turns[-1].role == "assistant":
-        messages[-1]["content"] = _prefill(conversation.turns[-1], model, thinks=thinks)
-    prompt: dict[str, Any] = {"messages": messages}
-    if conversation.system:
-        prompt["system"] = [_block(part) for part in conversation.system]
-    return prompt
+def _max_tokens(conversation: Conversation, target: Target) -> int:
+    return target.max_output_tokens or conversation.settings.max_tokens or DEFAULT_MAX_TOKENS
 
 
-def _message(turn: turns.Turn) -> MessageParam:
-    content = [_block(part) for part in turn.parts]
-    if turn.role == "user":
-        return {"role": "user", "content": content}
-    return {"role": "assistant", "content": content}
+def _messages(said: Sequence[Turn], plan: Plan, model: Model, call: Call) -> list[Block]:
+    messages = content.messages_of(said, call.links)
+    if not messages:
+        raise InvalidField(field="messages", reason="needs at least one message with content")
+    if messages[-1]["role"] == "assistant":
+        _end_prefill(messages[-1]["content"], model, thinks=plan.thought.on)
+    if plan.instruction:
+        instruction = Text(text=f"<system>\n{plan.instruction}\n</system>")
+        messages += content.messages_of([Turn("user", (instruction,))], {})
+    return messages
 
 
-def _block(part: turns.Part) -> TextBlockParam:
-    block: TextBlockParam = {"type": "text", "text": part.text}
-    if part.cache_control is not None:
-        block["cache_control"] = part.cache_control
-    return block
-
-
-def _prefill(turn: turns.Turn, model: Model, *, thinks: bool) -> list[TextBlockParam]:
+def _end_prefill(blocks: list[Block], model: Model, *, thinks: bool) -> None:
     """The beginning of the answer, put in the assistant's mouth; it must not end in white space."""
+    for block in blocks:
+        if block["type"] == "tool_use":
+            raise InvalidField(field="messages", reason=f"the tool call {block['id']!r} has no result")
     if not model.takes_prefill or thinks:
         reason = "this model does not continue an assistant message; the last one must be the user's"
-        raise UnsupportedField(field="messages", vendor=VENDOR, reason=reason)
-    blocks = [_block(part) for part in turn.parts]
-    blocks[-1]["text"] = blocks[-1]["text"].rstrip()
-    return blocks
+        raise unsupported("messages", reason)
+    if blocks[-1]["type"] == "text":
+        blocks[-1]["text"] = blocks[-1]["text"].rstrip()
 
 
-def _sampling(body: Mapping[str, Any], model: Model, *, thinks: bool) -> dict[str, Any]:
-    """Temperature and top_p where the model takes them; the default, 1, is not sent where it does not."""
-    asked = {
-        "temperature": fields.number(body, "temperature", VENDOR, low=0, high=1),
-        "top_p": fields.number(body, "top_p", VENDOR, low=0, high=1),
-    }
-    if model.takes_sampling and model.takes_both_samplings and not thinks:
-        return {name: value for name, value in asked.items() if value is not None}
-    unusual = {name: value for name, value in asked.items() if value is not None and value != 1}
-    for name in unusual:
-        if not model.takes_sampling:
-            raise UnsupportedField(field=name, vendor=VENDOR, reason="this model accepts only the default, 1")
-        if thinks:
-            raise UnsupportedField(field=name, vendor=VENDOR, reason="must be 1 while the model thinks")
-    if len(unusual) > 1:
-        reason = "this model accepts temperature or top_p, not both"
-        raise UnsupportedField(field="top_p", vendor=VENDOR, reason=reason)
-    return unusual
+def _thinking(conversation: Conversation, model: Model, plan: Plan) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if plan.thought.setting:
+        fields["thinking"] = plan.thought.setting
+    output: dict[str, Any] = {"effort": plan.thought.effort} if plan.thought.effort else {}
+    if shape := formats.output_format(conversation, model):
+        output["format"] = shape
+    return {**fields, "output_config": output} if output else fields
 
 
-def _labels(body: Mapping[str, Any]) -> dict[str, Any]:
+def _labels(conversation: Conversation) -> dict[str, Any]:
+    settings = conversation.settings
     labels: dict[str, Any] = {}
-    if tier := _TIERS.get(wire.text(body.get("service_tier"))):
-        labels["service_tier"] = tier
-    if user := wire.text(body.get("safety_identifier")) or wire.text(body.get("user")):
-        labels["metadata"] = {"user_id": user[:_USER_ID_LENGTH]}
+    if settings.service_tier:
+        if settings.service_tier not in _TIERS:
+            reason = f"anthropic has no such tier as {settings.service_tier!r}"
+            raise unsupported(conversation.name_of("service_tier"), reason)
+        labels["service_tier"] = _TIERS[settings.service_tier]
+    if settings.user:
+        labels["metadata"] = {"user_id": settings.user[:_USER_ID_LENGTH]}
     return labels

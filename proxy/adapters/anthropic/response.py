@@ -1,83 +1,118 @@
-"""A whole message as an OpenAI ``chat.completion``."""
+"""A whole message: read, and as a reply for callers of another dialect."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from proxy.adapters import completion, faults, wire
-from proxy.adapters.anthropic import errors, usage
+from proxy.adapters import answers, faults
+from proxy.adapters.anthropic import citations, errors, finish, formats, usage
+from proxy.adapters.anthropic.models import model_from
 from proxy.adapters.base import Answer, Target
-
-FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "pause_turn": "stop",
-    "refusal": "content_filter",
-    "compaction": "stop",
-}
-_SAYS_LESS = frozenset({"pause_turn", "compaction"})  # more was to come: the flag keeps what "stop" hides
+from proxy.interchange import wire
+from proxy.interchange.conversation import Text, Thinking, ToolUse
+from proxy.interchange.dialect import Call
+from proxy.interchange.reply import Block, Choice, Cited, Reply
 
 
-def finish_reason_from(reason: object) -> tuple[str, tuple[str, ...]]:
-    """OpenAI's word for Anthropic's stop reason, and a flag where that word says less."""
-    known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
-    if known is None or reason in _SAYS_LESS:
-        return known or "stop", (f"native_finish:{str(reason)[:40]}",)
-    return known, ()
-
-
-def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+def response_from(body: bytes, headers: Mapping[str, str], call: Call, target: Target) -> Answer:
     """Raises VendorError: PROVIDER on an answer that cannot be read, and what an error inside a 200 means."""
-    message = _message(body)
-    blocks = wire.objects(message.get("content"))
-    text = "".join(wire.text(block.get("text")) for block in blocks if block.get("type") == "text")
+    message = message_from(body)
     raw = message.get("usage")
     model = wire.text(message.get("model")) or target.model
     counts, flags = usage.usage_from(raw, model)
     variant, tier_flags = usage.variant_from(raw)
-    finish_reason, finish_flags = finish_reason_from(message.get("stop_reason"))
-    upstream_id = wire.text(message.get("id"))
-    return Answer(
-        body=completion.body(
-            upstream_id=upstream_id,
-            model=model,
-            text=text,
-            thoughts="".join(
-                wire.text(block.get("thinking")) for block in blocks if block.get("type") == "thinking"
-            ),
-            tool_calls=[_tool_call(block) for block in blocks if block.get("type") == "tool_use"],
-            finish_reason=finish_reason,
-            usage=counts,
-        ),
-        usage=counts,
-        raw_usage=raw if isinstance(raw, dict) and raw else None,
-        finish_reason=finish_reason,
-        text=text,
+    choice, finish_flags = _choice(message, _answer_tool(call, target))
+    reply = Reply(
+        id=wire.text(message.get("id")),
         model=model,
-        upstream_id=upstream_id or wire.header(headers, "request-id") or "",
+        choices=(choice,),
+        usage=counts,
+        service_tier=finish.service_tier_from(wire.mapping(raw).get("service_tier")),
+    )
+    return answers.answer_of(
+        reply,
+        call,
+        raw_usage=raw,
         variant=variant,
         flags=flags + tier_flags + finish_flags,
+        upstream_id=wire.header(headers, "request-id") or "",
+        parts=usage.parts_from(raw, model),
     )
 
 
-def _message(body: bytes) -> Mapping[str, Any]:
+def message_from(body: bytes) -> Mapping[str, Any]:
+    """The message in ``body``. Raises VendorError."""
+    message = object_from(body)
+    if not isinstance(message.get("content"), list):
+        raise faults.malformed("the answer is not a message")
+    return message
+
+
+def object_from(body: bytes) -> Mapping[str, Any]:
+    """The JSON object in ``body``. Raises VendorError, also for an error inside a 200."""
     try:
-        message = msgspec.json.decode(body)
+        decoded = msgspec.json.decode(body)
     except wire.UNREADABLE as reason:
         raise faults.malformed(f"the answer is not JSON: {reason}") from None
-    if wire.mapping(message).get("error") or wire.mapping(message).get("type") == "error":
-        raise errors.in_band(message)
-    if not isinstance(wire.mapping(message).get("content"), list):
-        raise faults.malformed("the answer is not a message")
-    return wire.mapping(message)
+    found = wire.mapping(decoded)
+    if found.get("error") or found.get("type") == "error":
+        raise errors.in_band(decoded)
+    return found
 
 
-def _tool_call(block: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = wire.encode(block.get("input") or {}).decode()
-    return completion.tool_call(
-        call_id=wire.text(block.get("id")), name=wire.text(block.get("name")), arguments=arguments
+def _answer_tool(call: Call, target: Target) -> str:
+    """The tool whose input is the answer, when there is one."""
+    tool = formats.answer_tool(call.conversation, model_from(target.model))
+    return tool.name if tool is not None else ""
+
+
+def _choice(message: Mapping[str, Any], answer_tool: str) -> tuple[Choice, tuple[str, ...]]:
+    blocks = tuple(_blocks(wire.objects(message.get("content")), answer_tool))
+    native = message.get("stop_reason")
+    reason, flags = finish.finish_reason_from(native)
+    if reason == "tool_calls" and answer_tool and not any(isinstance(block, ToolUse) for block in blocks):
+        reason = "stop"
+    choice = Choice(
+        blocks=blocks,
+        finish=reason,
+        native=wire.text(native),
+        stop_sequence=wire.text(message.get("stop_sequence")),
     )
+    return choice, flags
+
+
+def _blocks(blocks: list[Mapping[str, Any]], answer_tool: str) -> Iterator[Block]:
+    """What the caller is told; server tools and their results are the vendor's own business."""
+    said = 0
+    for block in blocks:
+        written = _block(block, said, answer_tool)
+        if written is not None:
+            said += len(written.text) if isinstance(written, Text | Cited) else 0
+            yield written
+
+
+def _block(block: Mapping[str, Any], said: int, answer_tool: str) -> Block | None:
+    match block.get("type"):
+        case "text":
+            return _text(block, said)
+        case "thinking":
+            signature = wire.text(block.get("signature"))
+            return Thinking(text=wire.text(block.get("thinking")), signature=signature, origin="anthropic")
+        case "redacted_thinking":
+            return Thinking(redacted=wire.text(block.get("data")), origin="anthropic")
+        case "tool_use":
+            arguments = wire.encode(block.get("input") or {}).decode()
+            name = wire.text(block.get("name"))
+            if answer_tool and name == answer_tool:
+                return Text(text=arguments)
+            return ToolUse(id=wire.text(block.get("id")), name=name, arguments=arguments)
+    return None
+
+
+def _text(block: Mapping[str, Any], said: int) -> Text | Cited:
+    """``said`` is how many characters of text came before this block."""
+    text = wire.text(block.get("text"))
+    end = said + len(text)
+    annotations = citations.annotations_of(wire.objects(block.get("citations")), start=said, end=end)
+    return Cited(text, annotations) if annotations else Text(text=text)

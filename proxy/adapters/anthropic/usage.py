@@ -5,18 +5,21 @@
 Note [Iterations]
 With server-side compaction, advisors or fallbacks the top level counts only iterations of type ``message``;
 the others are billed on top and appear nowhere else. So where ``iterations`` is given, its sum is the bill.
-An iteration of another model is in the sum too (its tokens were billed, at its own price, which one Usage
-cannot say) and is flagged ``other_model_usage``.
+An iteration of another model is in the sum too, flagged ``other_model_usage``; ``parts_from`` says how much
+of the sum is whose. Thinking that only the top level tells is the answering model's.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from metering.usage import Usage
-from proxy.adapters import wire
+from metering.usage import OTHER_MODEL, Part, Usage, unpriced
+from proxy.interchange import wire
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _VARIANTS = {"standard": "standard", "priority": "priority", "batch": "batch"}
+_SEARCHES = "web_search_requests"
+_FREE_TOOLS = {"web_fetch_requests", "tool_search_requests"}  # billed by the tokens they bring in, if at all
+_GEO_WITHOUT_FACTOR = {"", "not_available", "global"}
 
 
 def usage_from(raw: object, model: str) -> tuple[Usage | None, tuple[str, ...]]:
@@ -24,37 +27,36 @@ def usage_from(raw: object, model: str) -> tuple[Usage | None, tuple[str, ...]]:
     usage = wire.mapping(raw)
     if not any(isinstance(usage.get(name), int | float) for name in _COUNTS):
         return None, ()
-    iterations = wire.objects(usage.get("iterations"))
+    total = Usage(requests=_searches(usage))
     flags: list[str] = []
-    read = write_5m = write_1h = fresh = written = 0
-    for entry in iterations or [usage]:
-        fresh += wire.count(entry.get("input_tokens"))
-        read += wire.count(entry.get("cache_read_input_tokens"))
-        written += wire.count(entry.get("output_tokens"))
-        short, long, known = _writes(entry)
-        write_5m, write_1h = write_5m + short, write_1h + long
-        if not known:
-            flags.append("ttl_unknown")
+    for entry, buckets in _iterations(usage, model):
+        total = total.plus(buckets)
+        flags += _flags_of(entry)
         if entry.get("model") not in (None, model):
-            flags.append("other_model_usage")
-    reasoning = min(_thinking(usage), written)
-    geo = usage.get("inference_geo")
-    if isinstance(geo, str) and geo not in ("", "not_available", "global"):
-        flags.append(f"inference_geo_{geo[:20]}")  # priced by a factor that tokens cannot express
-    buckets = Usage(
-        input=fresh,
-        cache_read=read,
-        cache_write_5m=write_5m,
-        cache_write_1h=write_1h,
-        output=written - reasoning,
-        reasoning=reasoning,
-        requests=wire.count(wire.mapping(usage.get("server_tool_use")).get("web_search_requests")),
-    )
-    return buckets, tuple(dict.fromkeys(flags))
+            flags.append(OTHER_MODEL)
+    return total, tuple(dict.fromkeys((*flags, *_unpriced(usage))))
+
+
+def parts_from(raw: object, model: str) -> tuple[Part, ...]:
+    """Whose the tokens of ``usage_from`` are, in the order of the first use; empty when one model did it all.
+
+    A part without a name is the called model's. Fees are in no part.
+    """
+    usage = wire.mapping(raw)
+    shares: dict[str, Usage] = {}
+    for entry, buckets in _iterations(usage, model):
+        name = wire.text(entry.get("model"))
+        shares[name] = shares.get(name, Usage()).plus(buckets)
+    if not any(name not in ("", model) for name in shares):
+        return ()
+    return tuple(Part(name, share) for name, share in shares.items())
 
 
 def variant_from(raw: object) -> tuple[str, tuple[str, ...]]:
-    """The price variant that was served; speed prices whatever the tier."""
+    """The price variant that was served; speed prices whatever the tier.
+
+    A tier that we do not know is ``unknown``, for which no price row can be: its cost is unknown, too.
+    """
     usage = wire.mapping(raw)
     if usage.get("speed") == "fast":
         return "fast", ()
@@ -62,7 +64,7 @@ def variant_from(raw: object) -> tuple[str, tuple[str, ...]]:
     if not isinstance(tier, str) or not tier:
         return "standard", ()
     known = _VARIANTS.get(tier)
-    return (known, ()) if known else ("standard", ("unknown_service_tier",))
+    return (known, ()) if known else ("unknown", ("unknown_service_tier",))
 
 
 def merged(start: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def merged(start: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]
 
 def sum_of(first: Usage, second: Usage) -> Usage:
     """Two messages spliced into one stream are both billed."""
-    return Usage(**{name: getattr(first, name) + getattr(second, name) for name in Usage.__struct_fields__})
+    return first.plus(second)
 
 
 def _resplit(split: Mapping[str, Any], total: int) -> dict[str, int]:
@@ -91,22 +93,72 @@ def _resplit(split: Mapping[str, Any], total: int) -> dict[str, int]:
     return {"ephemeral_5m_input_tokens": total - long, "ephemeral_1h_input_tokens": long}
 
 
-def _writes(entry: Mapping[str, Any]) -> tuple[int, int, bool]:
-    """Cache writes by time to live, and whether every written token's is known. No token is dropped."""
+def _iterations(usage: Mapping[str, Any], model: str) -> list[tuple[Mapping[str, Any], Usage]]:
+    """Each iteration with its buckets; without iterations the top level is the only one."""
+    entries = wire.objects(usage.get("iterations")) or [usage]
+    told_apart = any("output_tokens_details" in entry for entry in entries)
+    untold = 0 if told_apart else _thinking(usage)  # by the top level alone: the answering model's
+    found = []
+    for entry in entries:
+        written = wire.count(entry.get("output_tokens"))
+        reasoning = min(_thinking(entry), written) if told_apart else 0
+        if untold and entry.get("model") in (None, model):
+            reasoning = min(untold, written)
+            untold -= reasoning
+        found.append((entry, _buckets(entry, written, reasoning)))
+    return found
+
+
+def _buckets(entry: Mapping[str, Any], written: int, reasoning: int) -> Usage:
+    short, long, _ = _writes(entry)
+    return Usage(
+        input=wire.count(entry.get("input_tokens")),
+        cache_read=wire.count(entry.get("cache_read_input_tokens")),
+        cache_write_5m=short,
+        cache_write_1h=long,
+        output=written - reasoning,
+        reasoning=reasoning,
+    )
+
+
+def _writes(entry: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Cache writes by time to live, and how many more the total tells than the split. No token is dropped:
+    where the two contradict each other, the greater one was billed."""
     split = wire.mapping(entry.get("cache_creation"))
     short = wire.count(split.get("ephemeral_5m_input_tokens"))
     long = wire.count(split.get("ephemeral_1h_input_tokens"))
-    excess = wire.count(entry.get("cache_creation_input_tokens")) - short - long
-    return short + max(excess, 0), long, excess <= 0
+    total = entry.get("cache_creation_input_tokens")
+    excess = 0 if total is None else wire.count(total) - short - long
+    return short + max(excess, 0), long, excess
 
 
-def _thinking(usage: Mapping[str, Any]) -> int:
-    """Thinking tokens of the top level; iterations, where they say it, say it of their own."""
-    own = [
-        _detail(entry) for entry in wire.objects(usage.get("iterations")) if "output_tokens_details" in entry
-    ]
-    return sum(own) if own else _detail(usage)
+def _flags_of(entry: Mapping[str, Any]) -> list[str]:
+    excess = _writes(entry)[2]
+    return ["ttl_unknown"] if excess > 0 else ["usage_mismatch"] if excess < 0 else []
 
 
-def _detail(entry: Mapping[str, Any]) -> int:
+def _thinking(entry: Mapping[str, Any]) -> int:
     return wire.count(wire.mapping(entry.get("output_tokens_details")).get("thinking_tokens"))
+
+
+def _tools(usage: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Server-tool counters of the top level, and of iterations that it does not count."""
+    beyond = [e for e in wire.objects(usage.get("iterations")) if e.get("type", "message") != "message"]
+    return [wire.mapping(place.get("server_tool_use")) for place in (usage, *beyond)]
+
+
+def _searches(usage: Mapping[str, Any]) -> int:
+    return sum(wire.count(tools.get(_SEARCHES)) for tools in _tools(usage))
+
+
+def _unpriced(usage: Mapping[str, Any]) -> list[str]:
+    """What was billed and has no rate: counters of tools that we do not know, and factors on all rates."""
+    counters = {name for tools in _tools(usage) for name, value in tools.items() if wire.count(value)}
+    found = sorted(counters - _FREE_TOOLS - {_SEARCHES})
+    geo = wire.text(usage.get("inference_geo"))
+    if geo not in _GEO_WITHOUT_FACTOR:
+        found.append(f"inference_geo_{geo}")
+    credit = wire.mapping(wire.mapping(usage.get("fallback_credit")).get("status"))
+    if credit.get("type") == "redeemed":  # the vendor reprices the answer as if its cache had been warm
+        found.append("fallback_credit")
+    return [unpriced(name) for name in found]

@@ -1,1 +1,1 @@
-"""Gemini's generateContent, spoken for callers of chat completions."""
+"""Gemini's generateContent, embeddings and token counts, spoken for callers of every dialect."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.adapters import wire
+from proxy.interchange import wire
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
 _MAX_INDEX = 10_000  # a path is the vendor's word, and must not make us allocate without bound

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.adapters import faults, wire
+from proxy.adapters import faults
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.adapters.faults import Facts
+from proxy.interchange import wire
 
 ID_HEADERS = ("x-request-id",)
 

@@ -1,135 +1,85 @@
-"""A whole ``GenerateContentResponse`` as an OpenAI ``chat.completion``."""
+"""A whole ``GenerateContentResponse`` as a reply."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from metering.usage import Usage
-from proxy.adapters import completion, faults, wire
+from proxy.adapters import answers, faults
 from proxy.adapters.base import Answer, Target
-from proxy.adapters.gemini import errors, usage
+from proxy.adapters.gemini import errors, finish, grounding, logprobs, usage
+from proxy.adapters.gemini.parts import LeftOut, PartReader, Said, Thought
+from proxy.interchange import wire
+from proxy.interchange.conversation import Text
+from proxy.interchange.dialect import Call
+from proxy.interchange.reply import Block, Choice, Cited, Reply
 
-_FILTERED = (
-    "SAFETY",
-    "PROHIBITED_CONTENT",
-    "BLOCKLIST",
-    "SPII",
-    "RECITATION",
-    "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_RECITATION",
-    "MODEL_ARMOR",
-    "ESCALATION",
-    "LANGUAGE",
-)
-FINISH_REASONS = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "length",
-    **dict.fromkeys(_FILTERED, "content_filter"),
-}
-ACCOUNT_DISABLED = "PUP_LIMITED_DISABLED"
-
-# The enum's numbers, as gRPC transcoders write them.
-_NUMBERS = {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY", 4: "RECITATION", 5: "OTHER", 6: "BLOCKLIST"}
-_NUMBERS |= {7: "PROHIBITED_CONTENT", 8: "SPII", 9: "MALFORMED_FUNCTION_CALL"}
+# OpenAI's words for the price variants that Gemini names.
+_TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 
 
-def finish_reason_from(reason: object, *, called_tools: bool) -> tuple[str, tuple[str, ...]]:
-    """OpenAI's word for Gemini's finish reason, and a flag where that word says less.
-
-    Gemini has no reason for tool calls: it stops. Model faults (a malformed call, OTHER) stop too, often
-    without text.
-    """
-    name = _NUMBERS.get(reason) if isinstance(reason, int) else reason
-    known = FINISH_REASONS.get(name) if isinstance(name, str) else None
-    if known == "stop" and called_tools:
-        return "tool_calls", ()
-    return (known, ()) if known else ("stop", (f"native_finish:{str(reason)[:40]}",))
-
-
-def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+def response_from(body: bytes, headers: Mapping[str, str], call: Call, target: Target) -> Answer:
     """Raises VendorError: PROVIDER on an answer that cannot be read, and what an error inside a 200 means."""
-    answer = _answer(body)
-    candidate = candidate_in(answer)
-    upstream_id = wire.text(answer.get("responseId"))
+    answer = decoded(body)
+    candidates = candidates_in(answer)
+    if not candidates and not finish.block_reason(answer):
+        raise faults.malformed("the answer has no candidates")
+    raw, served = answer.get("usageMetadata"), wire.header(headers, "x-gemini-service-tier")
     model = wire.text(answer.get("modelVersion")) or target.model
-    parts = parts_of(candidate)
-    tool_calls = [
-        tool_call(part, f"call_{upstream_id}_{number}")
-        for number, part in enumerate(
-            part for part in parts if wire.mapping(part.get("functionCall")).get("name")
-        )
-    ]
-    finish_reason, finish_flags = finish_of(answer, candidate, called_tools=bool(tool_calls))
-    raw = answer.get("usageMetadata")
-    counts, flags = usage.usage_from(raw)
-    counts = with_searches(counts, usage.searches_in(candidate, model))
-    variant, tier_flags = usage.variant_from(raw, wire.header(headers, "x-gemini-service-tier"))
-    text = "".join(wire.text(part.get("text")) for part in parts if not part.get("thought"))
-    return Answer(
-        body=completion.body(
-            upstream_id=upstream_id,
-            model=model,
-            text=text,
-            thoughts="".join(wire.text(part.get("text")) for part in parts if part.get("thought")),
-            tool_calls=tool_calls,
-            finish_reason=finish_reason,
-            usage=counts,
-        ),
-        usage=counts,
-        raw_usage=raw if isinstance(raw, dict) and raw else None,
-        finish_reason=finish_reason,
-        text=text,
+    counts, count_flags = usage.usage_from(raw)
+    variant, tier_flags = usage.variant_from(raw, served)
+    choices, choice_flags = _choices(answer, candidates, one_call=wants_one_call(call))
+    reply = Reply(
+        id=wire.text(answer.get("responseId")),
         model=model,
-        upstream_id=upstream_id,
-        variant=variant,
-        flags=flags + tier_flags + finish_flags,
+        choices=choices,
+        usage=with_searches(counts, sum(usage.searches_in(candidate, model) for candidate in candidates)),
+        service_tier=tier_word(raw, variant, served),
     )
+    fees = tuple(flag for candidate in candidates for flag in usage.unpriced_in(candidate))
+    flags = tuple(dict.fromkeys(count_flags + tier_flags + fees + choice_flags))
+    return answers.answer_of(reply, call, raw_usage=raw, variant=variant, flags=flags)
 
 
-def candidate_in(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The one candidate, or an empty object when the prompt was blocked."""
-    return next(iter(wire.objects(answer.get("candidates"))), wire.EMPTY)
+def decoded(body: bytes) -> Mapping[str, Any]:
+    """The answer's object. Raises VendorError."""
+    try:
+        answer = msgspec.json.decode(body)
+    except wire.UNREADABLE as reason:
+        raise faults.malformed(f"the answer is not JSON: {reason}") from None
+    if in_error(answer):
+        raise errors.in_band(answer)
+    return wire.mapping(answer)
+
+
+def in_error(answer: object) -> bool:
+    """Whether a decoded answer or chunk is an error, bare or in a list."""
+    first = next(iter(wire.objects(answer)), wire.EMPTY) if isinstance(answer, list) else wire.mapping(answer)
+    return bool(first.get("error"))
+
+
+def candidates_in(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """In the order of their indices; none when the prompt was blocked."""
+    return sorted(wire.objects(answer.get("candidates")), key=index_of)
+
+
+def index_of(candidate: Mapping[str, Any]) -> int:
+    return wire.count(candidate.get("index"))
 
 
 def parts_of(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return wire.objects(wire.mapping(candidate.get("content")).get("parts"))
 
 
-def blocked(answer: Mapping[str, Any]) -> bool:
-    """Whether the prompt was refused before a model saw it."""
-    return bool(wire.mapping(answer.get("promptFeedback")).get("blockReason"))
+def wants_one_call(call: Call) -> bool:
+    """Whether the caller can do with one tool call at a time alone. Gemini cannot be told."""
+    return call.conversation.settings.parallel_tool_calls is False
 
 
-def finish_of(
-    answer: Mapping[str, Any], candidate: Mapping[str, Any], *, called_tools: bool
-) -> tuple[str, tuple[str, ...]]:
-    """Raises VendorError (CREDENTIAL) when the account was disabled."""
-    if not candidate and blocked(answer):
-        return "content_filter", ()
-    reason = candidate.get("finishReason")
-    if reason == ACCOUNT_DISABLED:
-        raise errors.account_disabled(ACCOUNT_DISABLED)
-    return finish_reason_from(reason, called_tools=called_tools)
-
-
-def tool_call(part: Mapping[str, Any], fallback_id: str) -> dict[str, Any]:
-    """A functionCall part as a tool call.
-
-    Its thought signature travels where Google's own compatible endpoint puts it.
-    """
-    called = wire.mapping(part.get("functionCall"))
-    call = completion.tool_call(
-        call_id=wire.text(called.get("id")) or fallback_id,
-        name=wire.text(called.get("name")),
-        arguments=wire.encode(called.get("args") or {}).decode(),
-    )
-    signature = part.get("thoughtSignature")
-    if signature:
-        call["extra_content"] = {"google": {"thought_signature": signature}}
-    return call
+def call_prefix(upstream_id: str, index: int) -> str:
+    """What the ids of a candidate's calls begin with, where the vendor gave them none."""
+    return f"call_{upstream_id}_{index}" if index else f"call_{upstream_id}"
 
 
 def with_searches(counts: Usage | None, searches: int) -> Usage | None:
@@ -138,19 +88,69 @@ def with_searches(counts: Usage | None, searches: int) -> Usage | None:
     return msgspec.structs.replace(counts, requests=searches)
 
 
-def _answer(body: bytes) -> Mapping[str, Any]:
-    try:
-        answer = msgspec.json.decode(body)
-    except wire.UNREADABLE as reason:
-        raise faults.malformed(f"the answer is not JSON: {reason}") from None
-    if in_error(answer):
-        raise errors.in_band(answer)
-    if not candidate_in(wire.mapping(answer)) and not blocked(wire.mapping(answer)):
-        raise faults.malformed("the answer has no candidates")
-    return wire.mapping(answer)
+def tier_word(raw: object, variant: str, served: str | None = None) -> str:
+    """OpenAI's word for the tier that served; empty when the vendor said nothing."""
+    told = wire.mapping(raw)
+    return _TIERS.get(variant, "") if told.get("serviceTier") or told.get("trafficType") or served else ""
 
 
-def in_error(answer: object) -> bool:
-    """Whether a decoded answer or chunk is an error, bare or in a list."""
-    first = next(iter(wire.objects(answer)), wire.EMPTY) if isinstance(answer, list) else wire.mapping(answer)
-    return bool(first.get("error"))
+def flag_of(left_out: LeftOut) -> str:
+    """How the cost entry says that something of a billed answer did not reach the caller."""
+    return f"left_out:{left_out.kind[:40]}"
+
+
+def _choices(
+    answer: Mapping[str, Any], candidates: list[Mapping[str, Any]], *, one_call: bool
+) -> tuple[tuple[Choice, ...], tuple[str, ...]]:
+    if not candidates:
+        blocked = Choice(blocks=(), finish="content_filter", native=finish.block_reason(answer))
+        return (blocked,), ()
+    upstream_id = wire.text(answer.get("responseId"))
+    made = [
+        _choice(candidate, PartReader(call_prefix(upstream_id, index), one_call=one_call))
+        for index, candidate in enumerate(candidates)
+    ]
+    return tuple(choice for choice, _ in made), sum((flags for _, flags in made), ())
+
+
+def _choice(candidate: Mapping[str, Any], reader: PartReader) -> tuple[Choice, tuple[str, ...]]:
+    said = [each for part in parts_of(candidate) for each in reader.read(part)] + reader.end()
+    native = finish.native_of(candidate.get("finishReason"))
+    word, flags = finish.finish_from(native, called_tools=reader.calls > 0)
+    choice = Choice(
+        blocks=_cited(_blocks(said), candidate),
+        finish=word,
+        native=native,
+        logprobs=logprobs.logprobs_of(candidate),
+    )
+    return choice, flags + tuple(flag_of(each) for each in said if isinstance(each, LeftOut))
+
+
+def _blocks(said: Iterable[Said]) -> list[Block]:
+    """Pieces of text in a row are one block, which its signature ends."""
+    blocks: list[Block] = []
+    for each in said:
+        if isinstance(each, Thought | LeftOut):
+            continue
+        last = blocks[-1] if blocks else None
+        if isinstance(each, Text) and isinstance(last, Text) and not last.signature:
+            blocks[-1] = Text(text=last.text + each.text, signature=each.signature)
+        elif not isinstance(each, Text) or each.text:
+            blocks.append(each)
+    return blocks
+
+
+def _cited(blocks: list[Block], candidate: Mapping[str, Any]) -> tuple[Block, ...]:
+    """The sources stand beside the last text, whose indices count from the beginning of all text."""
+    text = "".join(block.text for block in blocks if isinstance(block, Text))
+    notes = grounding.annotations_of(candidate.get("groundingMetadata"), text)
+    at = max((at for at, block in enumerate(blocks) if isinstance(block, Text)), default=None)
+    if not notes or at is None:
+        return tuple(blocks)
+    cited = blocks[at]
+    assert isinstance(cited, Text)
+    return (
+        *blocks[:at],
+        Cited(text=cited.text, annotations=notes, signature=cited.signature),
+        *blocks[at + 1 :],
+    )

@@ -1,38 +1,39 @@
-"""Gemini's chunks as OpenAI chunks (wire.md d.4)."""
+"""Gemini's chunks, told to the caller's writer (wire.md d.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from proxy.adapters import completion, faults, wire
-from proxy.adapters.base import ChatCall, StreamState, Target, VendorError
-from proxy.adapters.gemini import arguments, errors, response, usage
+from proxy.adapters import faults
+from proxy.adapters.base import StreamState, Target, VendorError
+from proxy.adapters.gemini import errors, finish, grounding, logprobs, response, usage
+from proxy.adapters.gemini.parts import LeftOut, PartReader, Said, Thought
+from proxy.interchange import wire
+from proxy.interchange.conversation import Text, Thinking, ToolUse
+from proxy.interchange.dialect import Call
+from proxy.interchange.writing import StreamWriter
 from proxy.sse import EventTooLarge, SSEDecoder, SSEEvent
 
 _decode = msgspec.json.decode
-_NOTHING: list[bytes] = []
 
 
 class Reader:
     """Reads one vendor stream; see ``base.ChunkReader``.
 
-    Gemini may tell a finish reason and go on, so the finish chunk is written by ``close``. Every chunk's
-    usage is a running total: the last one counts, and before a finish reason it is a lower bound (flag
+    Gemini may tell a finish reason and go on, so the finish is written by ``close``. Every chunk's usage is a
+    running total: the last one counts, and before a finish reason it is a lower bound (flag
     ``partial_usage``).
     """
 
-    def __init__(self, call: ChatCall, target: Target) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self.state = StreamState()
-        self._include_usage = call.include_usage
+        self._one_call = response.wants_one_call(call)
         self._target_model = target.model
         self._decoder = SSEDecoder()
-        self._writer = completion.ChunkWriter(self.state)
-        self._tools = 0
-        self._searches = 0
-        self._open: dict[str, Any] | None = None  # a functionCall part whose arguments still come in pieces
-        self._reason: object = None
-        self._blocked = False
+        self._writer = call.dialect.writer(self.state, call)
+        self._candidates: dict[int, _Candidate] = {}
+        self._searches: dict[int, int] = {}  # by candidate; a later chunk has at least those of an earlier
         self._usage_flags: tuple[str, ...] = ()
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -48,85 +49,148 @@ class Reader:
             self._fail(faults.malformed(str(reason)))
         return frames
 
+    def close(self) -> list[bytes]:
+        frames = [frame for candidate in self._candidates.values() for frame in candidate.sources()]
+        for index, candidate in self._candidates.items():
+            if index:
+                self._writer.finish(candidate.finish, choice=index)
+        return [*frames, *self._writer.close()]
+
     def _fail(self, failure: VendorError) -> None:
         """An error outweighs a finish that came before it: the stream did not end well."""
         self.state.error, self.state.complete = failure, False
 
-    def close(self) -> list[bytes]:
-        reason = self.state.finish_reason or "stop"
-        return [*self._writer.finish(reason), *self._writer.last(include_usage=self._include_usage)]
-
     def _read(self, event: SSEEvent) -> list[bytes]:
-        try:
-            chunk = _decode(event.data)
-        except wire.UNREADABLE as reason:
-            raise faults.malformed(f"an event is not JSON: {reason}") from None
-        if response.in_error(chunk):
-            raise errors.in_band(chunk)
-        if not isinstance(chunk, dict):
-            raise faults.malformed("an event is not an object")
+        if not event.data:
+            return self._writer.heartbeat()
+        chunk = _chunk(event.data)
+        found = response.candidates_in(chunk)
         self._open_stream(chunk)
-        candidate = response.candidate_in(chunk)
+        self._bill(chunk, found)
         frames = self._writer.start()
-        for part in response.parts_of(candidate):
-            frames += self._part(part)
-        self._finish(chunk, candidate, frames)
-        self._bill(chunk, candidate)
+        for given in found:
+            frames += self._candidate(response.index_of(given)).read(given)
+        self._finish(finish.block_reason(chunk) if not found else "")
         return frames
+
+    def _candidate(self, index: int) -> "_Candidate":
+        if index not in self._candidates:
+            prefix = response.call_prefix(self.state.upstream_id, index)
+            reader = PartReader(prefix, one_call=self._one_call)
+            self._candidates[index] = _Candidate(index, reader, self._writer)
+        return self._candidates[index]
 
     def _open_stream(self, chunk: Mapping[str, Any]) -> None:
         state = self.state
         state.model = wire.text(chunk.get("modelVersion")) or state.model or self._target_model
         state.upstream_id = state.upstream_id or wire.text(chunk.get("responseId"))
 
-    def _part(self, part: Mapping[str, Any]) -> list[bytes]:
-        if "functionCall" in part:
-            return self._function_call(part)
-        said = wire.text(part.get("text"))
-        return self._writer.thoughts(said) if part.get("thought") else self._writer.text(said)
-
-    def _function_call(self, part: Mapping[str, Any]) -> list[bytes]:
-        """A call comes whole in one part, or opens with ``willContinue`` and goes on in nameless parts."""
-        called = wire.mapping(part.get("functionCall"))
-        frames: list[bytes] = []
-        if called.get("name"):
-            frames = self._end_call()  # the empty part that ends a call may be missing
-            self._open = {**part, "functionCall": {**called, "args": dict(wire.mapping(called.get("args")))}}
-        if self._open is not None:
-            for piece in wire.objects(called.get("partialArgs")):
-                arguments.add(self._open["functionCall"]["args"], piece)
-        goes_on = called.get("willContinue") or (called.get("partialArgs") and not called.get("name"))
-        return frames if goes_on else frames + self._end_call()
-
-    def _end_call(self) -> list[bytes]:
-        part, self._open = self._open, None
-        if part is None:
-            return _NOTHING
-        call = response.tool_call(part, f"call_{self.state.upstream_id}_{self._tools}")
-        self._tools += 1
-        return self._writer.tool_call(self._tools - 1, call)
-
-    def _finish(self, chunk: Mapping[str, Any], candidate: Mapping[str, Any], frames: list[bytes]) -> None:
-        reason = candidate.get("finishReason")
-        self._blocked = self._blocked or (not candidate and response.blocked(chunk))
-        if not reason and not self._blocked:
-            return
-        frames += self._end_call()
-        state = self.state
-        state.finish_reason, flags = response.finish_of(chunk, candidate, called_tools=self._tools > 0)
-        state.flags += flags
-        state.complete = True
-
-    def _bill(self, chunk: Mapping[str, Any], candidate: Mapping[str, Any]) -> None:
+    def _bill(self, chunk: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
+        """Before anything is written: some dialects tell the input's tokens first."""
         state = self.state
         raw = chunk.get("usageMetadata")
-        self._searches = max(self._searches, usage.searches_in(candidate, state.model))
+        for given in found:
+            index, searches = response.index_of(given), usage.searches_in(given, state.model)
+            self._searches[index] = max(self._searches.get(index, 0), searches)
         counts, flags = usage.usage_from(raw)
         if counts is not None:
             state.usage, state.raw_usage, self._usage_flags = counts, raw, flags
-        state.usage = response.with_searches(state.usage, self._searches)
+        state.usage = response.with_searches(state.usage, sum(self._searches.values()))
         variant, tier_flags = usage.variant_from(raw)
+        self._usage_flags = tuple(dict.fromkeys(self._usage_flags + tier_flags))
         state.variant = variant
+        state.service_tier = response.tier_word(raw, variant) or state.service_tier
+
+    def _finish(self, blocked: str) -> None:
+        """The stream is complete when every answer that began has ended."""
+        state = self.state
+        candidates = list(self._candidates.values())
+        first = self._candidates.get(0)
+        if first is not None and first.finish:
+            state.finish_reason, state.native_finish = first.finish, first.native
+        elif blocked:
+            state.finish_reason, state.native_finish = "content_filter", blocked
+        state.complete = bool(state.finish_reason) and all(candidate.finish for candidate in candidates)
+        told = tuple(flag for candidate in candidates for flag in candidate.flags)
         partial = () if state.complete or state.usage is None else ("partial_usage",)
-        kept = tuple(flag for flag in state.flags if flag.startswith("native_finish"))
-        state.flags = tuple(dict.fromkeys(self._usage_flags + tier_flags + kept + partial))
+        state.flags = tuple(dict.fromkeys(self._usage_flags + told + partial))
+
+
+class _Candidate:
+    """One of the answers in a stream. ``finish`` is empty until the vendor told how it ended."""
+
+    def __init__(self, index: int, reader: PartReader, writer: StreamWriter) -> None:
+        self.finish = ""
+        self.native = ""
+        self._finish_flags: tuple[str, ...] = ()
+        self._noted: dict[str, None] = {}
+        self._index = index
+        self._reader = reader
+        self._writer = writer
+        self._told_calls = 0
+        self._pieces: list[str] = []  # of the text, for the sources' places in it
+        self._grounding: object = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return self._finish_flags + tuple(self._noted)
+
+    def read(self, candidate: Mapping[str, Any]) -> list[bytes]:
+        """What one chunk says of this answer. Raises VendorError when the account was disabled."""
+        said = [each for part in response.parts_of(candidate) for each in self._reader.read(part)]
+        native = finish.native_of(candidate.get("finishReason"))
+        if native:
+            said += self._reader.end()
+            self.native = native
+            self.finish, self._finish_flags = finish.finish_from(native, called_tools=self._reader.calls > 0)
+        self._grounding = candidate.get("groundingMetadata") or self._grounding
+        self._noted |= dict.fromkeys(usage.unpriced_in(candidate))
+        frames = [frame for each in said for frame in self._tell(each)]
+        probabilities = logprobs.logprobs_of(candidate)
+        return (
+            [*frames, *self._writer.logprobs(probabilities, choice=self._index)] if probabilities else frames
+        )
+
+    def sources(self) -> list[bytes]:
+        """The sources of the whole text: the last chunks tell them, and where they stand in it."""
+        notes = grounding.annotations_of(self._grounding, "".join(self._pieces))
+        return self._writer.annotations(notes, choice=self._index)
+
+    def _tell(self, said: Said) -> list[bytes]:
+        writer, choice = self._writer, self._index
+        match said:
+            case Text():
+                self._pieces.append(said.text)
+                signed = writer.text_signature(said.signature, choice=choice)
+                return [*writer.text(said.text, choice=choice), *signed]
+            case Thought():
+                return writer.thoughts(said.text, choice=choice)
+            case Thinking():
+                return writer.thinking_ends(said, choice=choice)
+            case ToolUse():
+                return self._tell_call(said)
+            case LeftOut():
+                self._noted[response.flag_of(said)] = None
+                return []
+
+    def _tell_call(self, use: ToolUse) -> list[bytes]:
+        writer, choice, number = self._writer, self._index, self._told_calls
+        self._told_calls += 1
+        return [
+            *writer.tool_call(number, call_id=use.id, name=use.name, signature=use.signature, choice=choice),
+            *writer.arguments(number, use.arguments, choice=choice),
+            *writer.tool_call_ends(number, choice=choice),
+        ]
+
+
+def _chunk(data: bytes) -> Mapping[str, Any]:
+    """Raises VendorError for an event that cannot be read, or is an error."""
+    try:
+        chunk = _decode(data)
+    except wire.UNREADABLE as reason:
+        raise faults.malformed(f"an event is not JSON: {reason}") from None
+    if response.in_error(chunk):
+        raise errors.in_band(chunk)
+    if not isinstance(chunk, dict):
+        raise faults.malformed("an event is not an object")
+    return chunk

@@ -8,9 +8,9 @@ are absent when only thoughts were produced.
 from collections.abc import Mapping
 from typing import Any
 
-from metering.usage import Usage
-from proxy.adapters import wire
+from metering.usage import Usage, unpriced
 from proxy.adapters.gemini.effort import version_of
+from proxy.interchange import wire
 
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 
@@ -62,8 +62,17 @@ def searches_in(candidate: Mapping[str, Any], model: str) -> int:
     return len(queries) if version_of(model) >= (3, 0) else min(len(queries), 1)
 
 
+def unpriced_in(candidate: Mapping[str, Any]) -> tuple[str, ...]:
+    """Flags for grounding that is billed at another rate than web searches: Google Maps."""
+    chunks = wire.objects(wire.mapping(candidate.get("groundingMetadata")).get("groundingChunks"))
+    return (unpriced("google_maps"),) if any("maps" in chunk for chunk in chunks) else ()
+
+
 def variant_from(raw: object, served: str | None = None) -> tuple[str, tuple[str, ...]]:
-    """The price variant that was served, by the usage or the ``x-gemini-service-tier`` header."""
+    """The price variant that was served, by the usage or the ``x-gemini-service-tier`` header.
+
+    A tier that we do not know (or that is paid in advance) is ``unknown``: no price row can be for it.
+    """
     usage = wire.mapping(raw)
     tier = usage.get("serviceTier") or usage.get("trafficType") or served
     if not isinstance(tier, str) or tier.endswith("UNSPECIFIED"):
@@ -71,7 +80,7 @@ def variant_from(raw: object, served: str | None = None) -> tuple[str, tuple[str
     known = TIERS.get(tier) or TIERS.get(tier.lower())
     if known:
         return known, ()
-    return "standard", (
+    return "unknown", (
         "provisioned_throughput" if tier == "PROVISIONED_THROUGHPUT" else "unknown_service_tier",
     )
 

@@ -21,6 +21,24 @@ _CALLER = (
     "content_policy_violation",
     "unsupported_parameter",
     "unsupported_value",
+    # of a response that failed after it had begun
+    "invalid_prompt",
+    "bio_policy",
+    "cyber_policy",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "invalid_image_mode",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
 )
 
 

@@ -17,8 +17,9 @@ raw object is kept beside them.
 from collections.abc import Mapping
 from typing import Any
 
-from metering.usage import Usage
-from proxy.adapters import wire
+from metering.usage import Part, Usage
+from proxy.adapters.openai import fees
+from proxy.interchange import wire
 
 TIERS = {
     "default": "standard",
@@ -30,8 +31,13 @@ TIERS = {
     "fast": "priority",  # OpenAI answers a request for "fast" with "priority"
     "batch": "batch",
 }
-
-
+_RESPONSES_NAMES = {
+    "input_tokens": "prompt_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "output_tokens": "completion_tokens",
+    "output_tokens_details": "completion_tokens_details",
+    "total_tokens": "total_tokens",
+}
 _CACHED_PLACES = ("cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens")
 
 
@@ -56,17 +62,41 @@ def usage_from(raw: object) -> tuple[Usage | None, tuple[str, ...]]:
         reasoning=reasoning + max(excess, 0),
         audio_input=audio_in,
         audio_output=audio_out,
-        requests=_requests(usage),
+        requests=fees.requests_in(usage),
     )
-    return buckets, _flags(excess, clamped=prompt_clamped or output_clamped)
+    flags = _flags(excess, clamped=prompt_clamped or output_clamped)
+    return buckets, (*flags, *fees.unpriced_in(usage))
+
+
+def responses_usage_from(raw: object) -> tuple[Usage | None, tuple[str, ...]]:
+    """As ``usage_from``, for the usage of the Responses API, which counts by the same rules.
+
+    Fees are counted from the answer's items (``fees.fees_in``), so counters of them are passed over here.
+    """
+    usage = wire.mapping(raw)
+    named = {ours: usage[theirs] for theirs, ours in _RESPONSES_NAMES.items() if theirs in usage}
+    return usage_from(named)
+
+
+def parts_from(breakdown: object) -> tuple[Part, ...]:
+    """Each model's share of the usage of a compound system: Groq's ``usage_breakdown``, beside its usage."""
+    parts = []
+    for entry in wire.objects(wire.mapping(breakdown).get("models")):
+        counts, _ = usage_from(entry.get("usage"))
+        if counts is not None:
+            parts.append(Part(wire.text(entry.get("model")), counts))
+    return tuple(parts)
 
 
 def variant_from(tier: object) -> tuple[str, tuple[str, ...]]:
-    """The price variant of the tier that was served; an unknown tier is standard, and flagged."""
+    """The price variant of the tier that was served.
+
+    A tier that we do not know is ``unknown``, for which no price row can be: its cost is unknown, too.
+    """
     if not isinstance(tier, str) or not tier:
         return "standard", ()
     known = TIERS.get(tier)
-    return (known, ()) if known else ("standard", ("unknown_service_tier",))
+    return (known, ()) if known else ("unknown", ("unknown_service_tier",))
 
 
 def _told(usage: Mapping[str, Any]) -> bool:
@@ -127,18 +157,6 @@ def _output_parts(came: Mapping[str, Any], completion: int, reported: int) -> tu
     spoken = wire.count(came.get("audio_tokens"))
     audio = min(spoken, completion - reasoning)
     return reasoning, audio, (reasoning, audio) != (reported, spoken)
-
-
-def _requests(usage: Mapping[str, Any]) -> int:
-    """Fees per call: OpenRouter's web searches, xAI's sources, Perplexity's search."""
-    fees = 0
-    if "server_tool_use_details" in usage:
-        fees += wire.count(wire.mapping(usage["server_tool_use_details"]).get("web_search_requests"))
-    if "num_sources_used" in usage:
-        fees += wire.count(usage["num_sources_used"])
-    if "search_context_size" in usage or "num_search_queries" in usage:
-        fees += wire.count(usage.get("num_search_queries")) or 1
-    return fees
 
 
 def _flags(excess: int, *, clamped: bool) -> tuple[str, ...]:

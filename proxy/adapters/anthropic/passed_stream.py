@@ -1,0 +1,61 @@
+"""Anthropic's events for callers of its own dialect: as they came, and what the ledger reads in them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.adapters.anthropic.events import EventReader
+from proxy.adapters.base import Target
+from proxy.interchange import wire
+
+_WHOLE = frozenset({"tool_use", "redacted_thinking", "server_tool_use", "mcp_tool_use"})
+
+
+class PassingReader(EventReader):
+    """Reads one vendor stream; see ``base.ChunkReader``.
+
+    Pings, comments and events that are yet to be invented pass too. ``message_stop`` is held back until
+    ``close``, or until another message follows; an error event is not passed.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self._held: list[bytes] = []
+
+    def close(self) -> list[bytes]:
+        held, self._held = self._held, []
+        return held
+
+    def _heartbeat(self, raw: bytes) -> list[bytes]:
+        return [raw]
+
+    def _heard(self, kind: str, body: Mapping[str, Any], raw: bytes) -> list[bytes]:
+        if kind == "content_block_delta":
+            self._note_delta(wire.mapping(body.get("delta")))
+        elif kind == "content_block_start":
+            self._note_start(wire.mapping(body.get("content_block")))
+        elif kind == "message_start":
+            self._bill.message_start(body)
+            return [*self.close(), raw]
+        elif kind == "message_delta":
+            self._bill.message_delta(body)
+        elif kind == "message_stop":
+            self._bill.message_stop()
+            self._held = [raw]
+            return []
+        return [raw]
+
+    def _note_start(self, block: Mapping[str, Any]) -> None:
+        self._note(wire.text(block.get("text")), wire.text(block.get("thinking")))
+        if block.get("type") in _WHOLE:
+            self.state.content_started = True
+
+    def _note_delta(self, delta: Mapping[str, Any]) -> None:
+        self._note(wire.text(delta.get("text")), wire.text(delta.get("thinking")))
+        if delta.get("partial_json"):
+            self.state.content_started = True
+
+    def _note(self, text: str, thoughts: str) -> None:
+        state = self.state
+        state.visible_chars += len(text)
+        state.reasoning_chars += len(thoughts)
+        state.content_started = state.content_started or bool(text or thoughts)

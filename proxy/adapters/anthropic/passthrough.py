@@ -1,0 +1,121 @@
+"""Anthropic's own dialect to Anthropic: the caller's bytes, aimed at one target.
+
+Only what must change does: the model, a ceiling that is lower than asked, fields that would redirect our
+credential, and proofs of other vendors that travelled in Anthropic's fields. Every other value keeps its
+bytes, known to us or not (checks K8, L1).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from proxy.adapters import faults
+from proxy.adapters.anthropic import finish, response, usage
+from proxy.adapters.anthropic.headers import headers_for
+from proxy.adapters.anthropic.thinking import SMALLEST_BUDGET
+from proxy.adapters.base import Answer, Target, VendorRequest
+from proxy.interchange import signatures, wire
+from proxy.interchange.dialect import Call
+
+Fields = dict[str, msgspec.Raw]
+
+# With these a caller could send our credential elsewhere. No vendor has a use for them.
+REDIRECTING = frozenset({"api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"})
+_PATHS = {"messages": "/v1/messages", "count_tokens": "/v1/messages/count_tokens"}
+
+_fields = msgspec.json.Decoder(Fields)
+
+
+def request_for(call: Call, target: Target) -> VendorRequest:
+    """The caller's request with our model, ceiling and credential."""
+    given = _fields.decode(call.raw)
+    fields = {name: value for name, value in given.items() if name.lower() not in REDIRECTING}
+    fields["model"] = _raw(target.model)
+    if call.dialect.name == "messages":
+        _lower_ceiling(fields, call.body, target)
+    if signatures.may_hold(call.raw) or signatures.may_be_sealed(call.raw):
+        fields["messages"] = _raw(_without_foreign_proofs(call.body.get("messages")))
+    return VendorRequest(
+        url=target.base_url + _PATHS[call.dialect.name],
+        headers=headers_for(target, call.headers),
+        body=wire.encode(fields),
+        dropped=tuple(name for name in given if name not in fields),
+    )
+
+
+def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+    """The answer's bytes, with what the ledger needs read from them. Raises VendorError."""
+    message = response.message_from(body)
+    raw = message.get("usage")
+    model = wire.text(message.get("model")) or target.model
+    counts, flags = usage.usage_from(raw, model)
+    variant, tier_flags = usage.variant_from(raw)
+    reason, finish_flags = finish.finish_reason_from(message.get("stop_reason"))
+    blocks = wire.objects(message.get("content"))
+    return Answer(
+        body=body,
+        usage=counts,
+        raw_usage=raw if isinstance(raw, dict) and raw else None,
+        finish_reason=reason,
+        text="".join(wire.text(block.get("text")) for block in blocks if block.get("type") == "text"),
+        model=model,
+        upstream_id=wire.text(message.get("id")) or wire.header(headers, "request-id") or "",
+        variant=variant,
+        flags=flags + tier_flags + finish_flags,
+        parts=usage.parts_from(raw, model),
+    )
+
+
+def count_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
+    """A count of tokens: an answer that is never billed. Raises VendorError.
+
+    No request has none: clients that are told 0 never shorten their conversation (checks L2).
+    """
+    if not wire.count(response.object_from(body).get("input_tokens")):
+        raise faults.malformed("the answer is not a count of tokens")
+    return Answer(
+        body=body,
+        usage=None,
+        raw_usage=None,
+        finish_reason=None,
+        text="",
+        model=target.model,
+        upstream_id=wire.header(headers, "request-id") or "",
+    )
+
+
+def _lower_ceiling(fields: Fields, body: Mapping[str, Any], target: Target) -> None:
+    """The gateway's ceiling where the caller asked for more, and a thinking budget that fits below it."""
+    ceiling, asked = target.max_output_tokens, body.get("max_tokens")
+    if ceiling is None or not isinstance(asked, int) or asked <= ceiling:
+        return
+    fields["max_tokens"] = _raw(ceiling)
+    thinking = wire.mapping(body.get("thinking"))
+    budget = thinking.get("budget_tokens")
+    if isinstance(budget, int) and SMALLEST_BUDGET < ceiling <= budget:
+        fitting = max(ceiling * 3 // 4, SMALLEST_BUDGET)
+        fields["thinking"] = _raw({**thinking, "budget_tokens": fitting})
+
+
+def _without_foreign_proofs(messages: object) -> object:
+    """The messages without Gemini's signatures in ids and without other vendors' thinking."""
+    if not isinstance(messages, list):
+        return messages
+    kept = [_message(message) for message in messages]
+    return signatures.without([message for message in kept if message is not None])
+
+
+def _message(message: Any) -> Any:
+    """None for a message that only held another vendor's thinking."""
+    content = wire.mapping(message).get("content")
+    if not isinstance(content, list):
+        return message
+    own = [block for block in content if not (isinstance(block, dict) and signatures.is_sealed(block))]
+    if len(own) == len(content):
+        return message
+    return {**message, "content": own} if own else None
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(wire.encode(value))

@@ -1,0 +1,1 @@
+"""OpenAI's embeddings, as callers speak them: ``POST /v1/embeddings``."""

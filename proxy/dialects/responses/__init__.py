@@ -1,0 +1,1 @@
+"""OpenAI's responses, as callers speak them: ``POST /v1/responses``."""
