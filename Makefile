@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup serve test lint format bench demo requirements
+.PHONY: help setup serve test clients lint format bench demo requirements
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make serve         set up and serve the gateway (PORT, WORKERS, DATABASE_URL ... from the environment)"
 	@echo "make demo          90 days of realistic traffic for the pages"
 	@echo "make test          the whole test suite"
+	@echo "make clients       the environment in which LangChain and the Agents SDK are tested; without it they are skipped"
 	@echo "make lint          ruff (format and lint) and mypy"
 	@echo "make format        let ruff format and fix"
 	@echo "make bench         benchmarks against peers (needs nginx and wrk)"
@@ -33,6 +34,13 @@ $(VENV)/development: $(VENV)/runtime requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Clients whose pins contradict ours have an environment of their own (see pyproject.toml).
+$(VENV)/clients/installed: $(VENV)/python requirements-clients.txt
+	@echo "installing pinned clients ..."
+	@$(BIN)/python -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.txt
+	@touch $@
+
 setup: $(VENV)/runtime
 
 serve: setup
@@ -43,6 +51,8 @@ demo: setup
 
 test: $(VENV)/development
 	@$(BIN)/python -m pytest
+
+clients: $(VENV)/clients/installed
 
 lint: $(VENV)/development
 	@$(BIN)/ruff format --check .
@@ -62,3 +72,5 @@ requirements: $(VENV)/python
 		pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--group clients -o requirements-clients.txt

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from catalog.models.prices import RATES
+from catalog.rates import Rates
+
+RATES: tuple[str, ...] = Rates._fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class PriceRow:
     daily_from: dt.time | None
     daily_to: dt.time | None
     weekdays: str
-    rates: Mapping[str, Decimal | None]  # keys: catalog.models.prices.RATES
+    rates: Mapping[str, Decimal | None]  # keys: RATES
 
     def holds_at(self, at: dt.datetime) -> bool:
         """Whether the period (half open) and the hours (UTC, half open) contain ``at``."""

@@ -12,9 +12,7 @@ ORDER BY e.id DESC LIMIT 1
 """
 
 
-async def provider_of(
-    pool: AsyncConnectionPool[Any], *, upstream_id: str, team_id: int
-) -> int | None:
+async def provider_of(pool: AsyncConnectionPool[Any], *, upstream_id: str, team_id: int) -> int | None:
     """The provider whose answer ``upstream_id`` the team got; None when it got none."""
     async with pool.connection() as connection:
         row = await (await connection.execute(OWNER, (upstream_id, team_id))).fetchone()

@@ -4,11 +4,14 @@ A vendor may hand a call to another model (a fallback), or ask one for advice, i
 model's tokens cost that model's price, so each has a ledger row of its own: the called model's is part 0.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from catalog.snapshot import CatalogSnapshot, ModelRow, PriceRow
 from metering.usage import Part, Usage
+
+_DATE = re.compile(r"[-@]20\d{6}$|-latest$")
 
 
 class Share(NamedTuple):
@@ -30,12 +33,17 @@ def split(
     called = catalog.models.get(model_id) if catalog else None
     others: dict[str, Usage] = {}
     for part in parts:
-        if part.model and (called is None or part.model != called.name):
+        if part.model and (called is None or _bare(part.model) != _bare(called.name)):
             others[part.model] = others.get(part.model, Usage()).plus(part.usage)
     own = usage
     for share in others.values():
         own = own.less(share) if own is not None else None
     return own, [Share(name, share, _sold(name, called, catalog)) for name, share in others.items()]
+
+
+def _bare(name: str) -> str:
+    """A model's name without its date: a call of the alias is answered under the dated name."""
+    return _DATE.sub("", name)
 
 
 def _sold(name: str, called: ModelRow | None, catalog: CatalogSnapshot | None) -> ModelRow | None:

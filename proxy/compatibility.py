@@ -1,5 +1,5 @@
-"""What becomes of every request field at every vendor: docs/compatibility.md, written from the tables that the
-adapters go by."""
+"""What becomes of every request field at every vendor: docs/compatibility.md, written from the tables that
+the adapters go by."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,7 @@
 """Answers that continue an earlier one, which the vendor keeps (``previous_response_id``).
 
-The vendor knows one account, ours; who may continue what, the ledger knows: the answer's id is in the entry of
+The vendor knows one account, ours; who may continue what, the ledger knows: the answer's id is in the entry
+of
 the team that got it. So no team continues another's (checks M12), and the call goes where the answer is kept.
 """
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from proxy.envelopes import served_headers
+from proxy.interchange.writing import Told
 from proxy.job import Served
 from proxy.requests import Receive, Send
 
@@ -22,6 +23,7 @@ class StreamDelivery:
         self.begun = False
         self.spoken = False
         self.gone = False
+        self.told: Told | None = None
         self._watch = asyncio.create_task(self._until_gone(receive), name="caller")
 
     async def begin(self, served: Served) -> None:

@@ -13,8 +13,8 @@ from metering.books import Books
 from metering.sweeper import Sweeper
 from proxy.breakers import Breakers
 from proxy.configuration import ConfigurationKeeper
-from proxy.links.guard import OpenNetwork
 from proxy.links.fetching import Links
+from proxy.links.guard import OpenNetwork
 from proxy.pace import Pace
 from proxy.upstream import Upstream
 
@@ -24,9 +24,7 @@ POOL_CONNECTIONS = 5  # holds and settlements keep one each; the sweeper, the co
 class Gateway:
     """Started once in the worker's event loop; ``stop`` writes what is still waiting to be booked."""
 
-    def __init__(
-        self, *, conninfo: str, zone: ZoneInfo, link_networks: tuple[OpenNetwork, ...] = ()
-    ) -> None:
+    def __init__(self, *, conninfo: str, zone: ZoneInfo, link_networks: tuple[OpenNetwork, ...] = ()) -> None:
         self.worker = uuid.uuid4()
         self.zone = zone
         self.draw = random.Random()  # noqa: S311 - spreads load, keeps no secret

@@ -14,6 +14,7 @@ from proxy import bounds
 from proxy.adapters.base import Target
 from proxy.configuration import Configuration
 from proxy.interchange.dialect import Link, ParsedCall
+from proxy.interchange.writing import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Delivery(Protocol):
     gone: bool
     begun: bool
     spoken: bool
+    told: Told | None  # what is known of the answer that is being streamed
 
     async def begin(self, served: Served) -> None: ...
 

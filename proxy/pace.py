@@ -1,4 +1,5 @@
-"""How often a key may do what costs nothing: counted per worker, as nothing is lost when a worker restarts."""
+"""How often a key may do what costs nothing: counted per worker, as nothing is lost when a worker
+restarts."""
 
 from collections import defaultdict
 
@@ -15,7 +16,8 @@ class Pace:
         self._counts: dict[int, int] = defaultdict(int)
 
     def wait(self, key_id: int, *, now: float) -> float:
-        """Count one; the seconds to wait when the key is over its pace, else 0. ``now``: monotonic seconds."""
+        """Count one; the seconds to wait when the key is over its pace, else 0. ``now``: monotonic
+        seconds."""
         window = int(now // MINUTE)
         if window != self._window:
             self._window = window

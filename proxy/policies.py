@@ -50,10 +50,12 @@ class GatewayKeyAuthentication(BaseAuthentication):
 
 
 class MayCallModel(BasePermission):
-    """The route exists, and both the team and the key may call it."""
+    """The route exists, and both the team and the key may call it, and every model that may help with it."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
         view.route = routing.route_for(request.configuration.catalog, request.user, request.data.model)
+        for name in request.data.helpers:
+            routing.route_for(request.configuration.catalog, request.user, name)
         return True
 
 

@@ -39,7 +39,8 @@ class SSEEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class SSEDecoder:
-    """Bytes in, events out. A frame of comments alone is an event without data; others without are swallowed."""
+    """Bytes in, events out. A frame of comments alone is an event without data; others without are
+    swallowed."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes

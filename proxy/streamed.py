@@ -1,8 +1,8 @@
 """The exchange of a streamed call: vendor bytes in, frames to the caller, usage kept.
 
 Frames are held back until the first one with content, so that a vendor failing before it can still be retried
-or replaced without the caller noticing. Heartbeats alone may pass earlier: they say nothing that a retry could
-contradict. A caller that leaves does not end the exchange at once: for a while
+or replaced without the caller noticing. Heartbeats alone may pass earlier: they say nothing that a retry
+could contradict. A caller that leaves does not end the exchange at once: for a while
 the stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
 """
 
@@ -94,6 +94,7 @@ class StreamExchange:
 
     async def _head(self) -> None:
         attempt = self.attempt
+        self.delivery.told = self.reader.state
         await self.delivery.begin(
             Served(
                 model=attempt.model.full_name,
@@ -133,8 +134,13 @@ class StreamExchange:
         state = self.reader.state
         if state.usage is None and not state.content_started:
             return failure(self.attempt, error)
-        result = self._result(outcome="cut", source="estimated", error=error)
-        return Ended(result=result, error=error)
+        source = "reported" if state.error is not None and self._is_told() else "estimated"
+        return Ended(result=self._result(outcome="cut", source=source, error=error), error=error)
+
+    def _is_told(self) -> bool:
+        """Whether the vendor's usage is its last word: OpenRouter bills in the very event of the error."""
+        state = self.reader.state
+        return state.usage is not None and "partial_usage" not in state.flags
 
     def _result(self, *, outcome: str, source: str, error: VendorError | None = None) -> Result:
         state = self.reader.state

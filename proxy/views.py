@@ -29,8 +29,8 @@ JSON = (b"content-type", b"application/json")
 class CallView(APIView):
     """Base of the calls' views: one instance a request, ``get`` or ``post`` answers it.
 
-    ``dialect`` is the shape of its requests, answers and errors. ``metering`` says how a view that can reach a
-    vendor is paid for: a test enumerates the URL table and fails for a view that does not say.
+    ``dialect`` is the shape of its requests, answers and errors. ``metering`` says how a view that can reach
+    a vendor is paid for: a test enumerates the URL table and fails for a view that does not say.
     """
 
     dialect: Dialect = CHAT
@@ -146,8 +146,8 @@ class ModelCall(CallView):
         except Exception as error:
             if not delivery.begun:
                 raise
-            request_id = str(self.call.request_id)
-            await delivery.send(self.dialect.error_frames(self.told(error), request_id=request_id))
+            request_id, told = str(self.call.request_id), self.told(error)
+            await delivery.send(self.dialect.error_frames(told, request_id=request_id, told=delivery.told))
         finally:
             self.started = delivery.begun
             with contextlib.suppress(OSError):
@@ -198,6 +198,13 @@ class Responses(ModelCall):
 
     dialect = RESPONSES
 
+    def told(self, error: Exception) -> errors.CallError:
+        """OpenAI answers 400 here for a model that it does not have, and 404 on its other paths."""
+        told = super().told(error)
+        if told.code == "model_not_found":
+            told.status = 400
+        return told
+
 
 class Embeddings(ModelCall):
     """POST /v1/embeddings"""
@@ -218,7 +225,8 @@ class CountTokens(ModelCall):
 
 
 class Listing(CallView):
-    """Base of the views that speak Anthropic's shape to Anthropic's clients, which send its version header."""
+    """Base of the views that speak Anthropic's shape to Anthropic's clients, which send its version
+    header."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, gateway: Gateway) -> None:
         if any(name == b"anthropic-version" for name, _ in scope["headers"]):

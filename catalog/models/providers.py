@@ -85,8 +85,8 @@ class Provider(models.Model):
         "has OpenAI's Responses API",
         default=False,
         db_default=False,
-        help_text="For OpenAI-compatible vendors: calls of /v1/responses are passed on as they are instead of "
-        "being translated. OpenAI itself always has it.",
+        help_text="For OpenAI-compatible vendors: calls of /v1/responses are passed on as they are, not "
+        "translated. OpenAI itself always has it.",
     )
     follows_links = models.BooleanField(
         "fetches links in messages",

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from genai_prices import types
@@ -14,7 +14,7 @@ from catalog.rates import Rates, plain
 # Prices without a start date begin here: the package does not say since when they hold, and this is before
 # any call that Tallygate can have booked, so that no call is unpriced for want of a date.
 BEGINNING = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-MOST_DECIMALS = 6
+FINEST = Decimal("0.000001")
 NOTE_LENGTH = 300
 
 UNITS = {
@@ -76,12 +76,10 @@ def rows_of(info: types.ModelInfo) -> tuple[tuple[PriceRow, ...], list[str]]:
     ]
     rows: list[PriceRow] = []
     for row in (*_dated(info), *_hourly(info)):
-        if too_fine := [f"{name} {value}" for name, value in row.rates._asdict().items() if _too_fine(value)]:
-            dropped.append(f"{row.variant} row has more than 6 decimals: {', '.join(too_fine)}")
-        elif row.rates.input is None and row.rates.output is None and row.rates.per_request is None:
+        if row.rates.input is None and row.rates.output is None and row.rates.per_request is None:
             dropped.append(f"{row.variant} row from {row.effective_from:%Y-%m-%d} has no rate of ours")
         else:
-            rows.append(row)
+            rows.append(_storable(row))
     return tuple(rows), dropped
 
 
@@ -210,8 +208,19 @@ def _at(value: Decimal | types.TieredPrices, threshold: int) -> Decimal:
     return price
 
 
-def _too_fine(value: Decimal | None) -> bool:
-    if value is None:
-        return False
-    exponent = value.normalize().as_tuple().exponent
-    return not isinstance(exponent, int) or exponent < -MOST_DECIMALS
+def _storable(row: PriceRow) -> PriceRow:
+    """The row with at most 6 decimals a rate. A finer one (a third of something, converted by a reseller) is
+    rounded and the note says so: without the row the whole model would be unpriced."""
+    rounded = {name: _rounded(value) for name, value in row.rates._asdict().items()}
+    finer = [
+        f"{name} {plain(value)}" for name, value in row.rates._asdict().items() if value != rounded[name]
+    ]
+    if not finer:
+        return row
+    note = f"{row.note} Rounded to 6 decimals: {', '.join(finer)}.".strip()[:NOTE_LENGTH]
+    return row._replace(rates=Rates(**rounded), note=note)
+
+
+def _rounded(value: Decimal | None) -> Decimal | None:
+    fine = value is not None and value != value.quantize(FINEST, ROUND_HALF_UP)
+    return value.quantize(FINEST, ROUND_HALF_UP) if value is not None and fine else value

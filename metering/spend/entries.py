@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Price
 from catalog.visibility import Visibility
+from metering import reported
 from metering.models import CostEntry
 from metering.spend import arithmetic, queries
 from metering.spend.filters import EntryFilters
@@ -19,6 +20,10 @@ from metering.usage import BUCKETS
 
 PAGE_SIZE = 50
 BATCH = 2000  # rows fetched at a time while a file is streamed
+UNKNOWN_WITHIN_HOLD = (
+    "lost",
+    "no_usage",
+)  # no more was used than was set aside: no fee or factor came on top
 FAILED = ("error", "cut", "lost")  # as the rollup counts ``failed``: a caller who left is not a failure
 
 
@@ -77,6 +82,8 @@ class Entry:
     corrects: int | None
     price: PriceRow | None
     calculation: arithmetic.Calculation
+    variant: str
+    flags: tuple[str, ...]
 
     @property
     def tokens(self) -> int | None:
@@ -102,6 +109,23 @@ class Entry:
         return self.usage["reasoning"]
 
     @property
+    def unlisted(self) -> str:
+        """The model whose part this is, when the provider is not known to sell it; else empty."""
+        listed = self.model == f"{self.provider}/{self.served_model}"
+        return "" if self.part == 0 or listed else self.served_model
+
+    @property
+    def diverges(self) -> bool:
+        """The vendor's own figure is further from ours than its provider's row tolerates."""
+        return reported.DIVERGES in self.flags
+
+    @property
+    def at_most(self) -> Decimal | None:
+        """The most that an unknown cost can be, where what was set aside says so."""
+        bounded = self.cost is None and self.cost_reason in UNKNOWN_WITHIN_HOLD
+        return self.exposure if bounded else None
+
+    @property
     def must_add_up(self) -> bool:
         """Corrections book differences, and refused calls and cache hits are booked at nothing."""
         return self.kind == "attempt" and self.cost_reason == ""
@@ -114,6 +138,10 @@ class Page:
     entries: tuple[Entry, ...]
     older: int | None  # the ``before`` of the next page
     total: Totals | None
+
+    @property
+    def any_reported(self) -> bool:
+        return any(entry.reported_cost is not None for entry in self.entries)
 
 
 class LedgerRows(QuerySet[CostEntry]):
@@ -230,6 +258,8 @@ def entry_from(row: CostEntry) -> Entry:
         corrects=row.corrects_id,
         price=_price_row(row.price),
         calculation=arithmetic.calculation(row),
+        variant=row.variant,
+        flags=tuple(row.flags),
     )
 
 

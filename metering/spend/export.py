@@ -75,6 +75,9 @@ ENTRY_COLUMNS = (
     "note",
     "part",
     "reported_cost_usd",
+    "served_model",
+    "variant",
+    "flags",
 )
 
 
@@ -118,6 +121,9 @@ def entry_rows(entries: Iterable[Entry]) -> Iterator[tuple[Cell, ...]]:
             entry.note,
             entry.part,
             entry.reported_cost,
+            entry.served_model,
+            entry.variant,
+            " ".join(entry.flags),
         )
 
 

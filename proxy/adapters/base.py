@@ -154,9 +154,7 @@ class Adapter(Protocol):
         """Raises UnsupportedField and InvalidField."""
         ...
 
-    def response_from(
-        self, body: bytes, headers: Mapping[str, str], call: Call, target: Target
-    ) -> Answer:
+    def response_from(self, body: bytes, headers: Mapping[str, str], call: Call, target: Target) -> Answer:
         """Raises VendorError (PROVIDER) on a malformed answer or an error body inside a 200."""
         ...
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from proxy.interchange import wire
 from proxy.adapters.base import ErrorClass, VendorError
+from proxy.interchange import wire
 
 MAX_RETRY_AFTER = 86_400.0  # a longer wait means the same to us: not today
 _SNIPPET = 500

@@ -22,12 +22,13 @@ def checked(conversation: Conversation) -> tuple[Turn, ...]:
     Raises InvalidField when no turn is left, or calls and results do not match.
     """
     turns = [turn for given in conversation.turns if (turn := _cleaned(given)).parts]
+    place = conversation.name_of("messages")
     if not turns:
-        raise InvalidField(field="messages", reason="needs at least one message with content")
+        raise InvalidField(field=place, reason="needs at least one message with content")
     if turns[0].role != "user":
-        raise InvalidField(field="messages", reason="the user must speak first")
+        raise InvalidField(field=place, reason="the user must speak first")
     merged = _merged(turns)
-    _check_results(merged)
+    _check_results(merged, place)
     return merged
 
 
@@ -65,7 +66,7 @@ def _results_first(turn: Turn) -> Turn:
     return Turn(turn.role, (*results, *others)) if results else turn
 
 
-def _check_results(turns: tuple[Turn, ...]) -> None:
+def _check_results(turns: tuple[Turn, ...], place: str) -> None:
     """See Note [Answered calls]."""
     waiting: dict[str, str] = {}
     for turn in turns:
@@ -75,14 +76,15 @@ def _check_results(turns: tuple[Turn, ...]) -> None:
         for part in turn.parts:
             if isinstance(part, ToolResult) and waiting.pop(part.id, None) is None:
                 raise InvalidField(
-                    field=part.path or "messages", reason=f"no tool call before it has the id {part.id!r}"
+                    field=part.path or place, reason=f"no tool call before it has the id {part.id!r}"
                 )
-        _none_left(waiting)
+        _none_left(waiting, place)
         waiting = {}
+    _none_left(waiting, place)
 
 
-def _none_left(waiting: dict[str, str]) -> None:
+def _none_left(waiting: dict[str, str], place: str) -> None:
     for call_id, path in waiting.items():
         raise InvalidField(
-            field=path or "messages", reason=f"the tool call {call_id!r} has no result in the next message"
+            field=path or place, reason=f"the tool call {call_id!r} has no result in the next message"
         )

@@ -52,7 +52,8 @@ class Call:
 class ParsedCall:
     """A valid request, with what a hold and a route need to know of it.
 
-    ``size`` is the body's length in bytes, an upper bound of its tokens; ``linked_parts`` counts the parts
+    ``helpers`` are further models that the vendor may call for this answer. ``size`` is the body's length in
+    bytes, an upper bound of its tokens; ``linked_parts`` counts the parts
     whose bytes are not in the request. ``output`` False: the answer has no output tokens (embeddings).
     """
 
@@ -67,6 +68,7 @@ class ParsedCall:
     audio: bool = False
     has_tools: bool = False
     output: bool = True
+    helpers: tuple[str, ...] = ()
     previous: str = ""  # id of an earlier answer that the vendor keeps and this one continues
 
 
@@ -90,6 +92,6 @@ class Dialect(Protocol):
 
     def error_body(self, error: CallError, *, request_id: str) -> bytes: ...
 
-    def error_frames(self, error: CallError, *, request_id: str) -> bytes:
+    def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
         """The error as the last event of a stream that had begun."""
         ...

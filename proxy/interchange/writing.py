@@ -44,8 +44,8 @@ class StreamWriter(ABC):
         self._started = False
 
     def start(self) -> list[bytes]:
-        """The opening frames, once. ``told`` may be incomplete: Anthropic's counts come at the start, OpenAI's
-        at the end."""
+        """The opening frames, once. ``told`` may be incomplete: Anthropic's counts come at the start,
+        OpenAI's at the end."""
         if self._started:
             return []
         self._started = True

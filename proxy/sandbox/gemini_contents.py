@@ -1,6 +1,7 @@
 """The contents of a Gemini request: parts, media, and functions with what must come back with their calls."""
 
 import base64
+import json
 from typing import Any
 
 from proxy.sandbox import media
@@ -82,12 +83,23 @@ def _kind(mime: str | None) -> str:
     return found
 
 
+def _said_by_tool(response: Json) -> str:
+    """What a function answered: the value under the one key that Google names for it, or the object as
+    JSON."""
+    told = response.get("response")
+    if isinstance(told, dict) and len(told) == 1:
+        [(name, value)] = told.items()
+        if name in ("output", "result", "error") and isinstance(value, str):
+            return value
+    return json.dumps(told, ensure_ascii=False)
+
+
 def turn_of(content: Json) -> Turn:
     """One content as a tool loop sees it."""
     parts = content["parts"]
     responses = [part["functionResponse"] for part in parts if "functionResponse" in part]
     if responses:
-        return Turn("answered", " ".join(str(response.get("response")) for response in responses))
+        return Turn("answered", " ".join(_said_by_tool(response) for response in responses))
     if any("functionCall" in part for part in parts):
         return Turn("called")
     text = "".join(part.get("text") or "" for part in parts)

@@ -1,7 +1,7 @@
 """The price book: genai-prices in our rows, to the last digit; expected values from the vendors' pages."""
 
 import datetime as dt
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -192,11 +192,16 @@ class TestNothingIsSilentlyFree:
         assert row.rates == usd(input="1", output="1", per_request="0.012")
         assert row.note == "The vendor charges per_request on every call."
 
-    def test_rates_with_more_than_six_decimals_are_reported_not_rounded(self) -> None:
-        reasons = [o.reason for o in BOOK.omissions if "6 decimals" in o.reason]
+    def test_a_rate_with_more_than_six_decimals_is_rounded_and_the_note_says_from_what(self) -> None:
+        rounded = [row for row in rows("openrouter/google/gemini-2.5-flash") if "Rounded" in row.note]
 
-        assert "standard row has more than 6 decimals: cache_write_5m 0.08333333333333334" in reasons
-        assert len(reasons) == 22
+        assert {row.rates.cache_write_5m for row in rounded} == {Decimal("0.083333")}
+        assert all("cache_write_5m 0.0833333333333333" in row.note for row in rounded)
+
+    def test_no_rate_has_more_than_six_decimals(self) -> None:
+        rates = [rate for model in MODELS.values() for row in model.prices for rate in row.rates if rate]
+
+        assert [rate for rate in rates if rate != rate.quantize(Decimal("0.000001"))] == []
 
     def test_every_model_has_a_price(self) -> None:
         assert [name for name, model in MODELS.items() if not model.prices] == []
@@ -216,6 +221,10 @@ class TestNothingIsSilentlyFree:
 
     def test_every_note_fits(self) -> None:
         assert max(len(row.note) for model in MODELS.values() for row in model.prices) < pricebook.NOTE_LENGTH
+
+
+def to_six_decimals(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.000001"), ROUND_HALF_UP)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +249,7 @@ def test_the_book_agrees_with_the_package_on_every_standard_price(moment: dt.dat
                     if isinstance(value, types.TieredPrices):
                         over = [t.price for t in value.tiers if t.start < price.above_input_tokens + 1]
                         value = over[-1] if over and price.above_input_tokens else value.base
-                    assert getattr(price.rates, rate) == value
+                    assert getattr(price.rates, rate) == (value if value is None else to_six_decimals(value))
                     compared += 1
     assert compared > 8_000
 

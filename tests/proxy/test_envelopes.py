@@ -11,7 +11,8 @@ import pytest
 from metering import errors as metering_errors
 from metering.errors import LedgerUnavailable, LimitReached
 from proxy import envelopes, errors
-from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
+from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
+from proxy.dialects.chat.dialect import CHAT
 
 OURS: dict[type[errors.CallError], tuple[int, str, str, bool | None]] = {
     errors.CallError: (500, "internal_error", "api_error", None),
@@ -47,7 +48,7 @@ def subclasses(of: type) -> Iterator[type]:
 
 
 def envelope(error: Exception) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(envelopes.body(envelopes.call_error(error)))
+    found: dict[str, Any] = json.loads(CHAT.error_body(envelopes.call_error(error), request_id="r1"))
     assert list(found) == ["error"]
     inside: dict[str, Any] = found["error"]
     return inside
@@ -148,6 +149,44 @@ def test_a_field_that_the_vendor_cannot_honour_is_named() -> None:
     }
 
 
+def test_a_field_that_no_vendor_could_take_is_named() -> None:
+    assert envelope(InvalidField(field="messages[2]", reason="no tool call before it has the id 'a'")) == {
+        "message": "messages[2]: no tool call before it has the id 'a'",
+        "type": "invalid_request_error",
+        "param": "messages[2]",
+        "code": "invalid_value",
+    }
+
+
+def test_a_vendors_request_id_and_pace_are_passed_on() -> None:
+    error = envelopes.call_error(
+        vendor_error(
+            ErrorClass.RATE_LIMITED,
+            upstream_id="req_1",
+            retry_after=3,
+            headers={
+                "anthropic-ratelimit-requests-remaining": "0",
+                "retry-after": "3",
+                "x-should-retry": "true",
+            },
+        )
+    )
+
+    assert envelopes.headers(error) == [
+        (b"anthropic-ratelimit-requests-remaining", b"0"),
+        (b"x-upstream-request-id", b"req_1"),
+        (b"retry-after", b"3"),
+        (b"x-should-retry", b"true"),
+    ]
+
+
+def test_a_vendor_that_wants_a_retry_is_not_repeated_when_we_have_retried_already() -> None:
+    """Three attempts of ours are not multiplied by three of an SDK's."""
+    error = envelopes.call_error(vendor_error(ErrorClass.OVERLOADED, headers={"x-should-retry": "true"}))
+
+    assert envelopes.headers(error) == [(b"x-should-retry", b"false")]
+
+
 def test_a_budget_without_room_is_429_and_not_to_be_retried() -> None:
     reached = limit_reached("usd", period="month")
     reached.resets_at = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
@@ -194,7 +233,7 @@ def test_a_ledger_that_cannot_be_written_is_503_and_hides_why() -> None:
 
     assert (error.status, error.code) == (503, "ledger_unavailable")
     assert envelopes.headers(error) == [(b"retry-after", b"1")]
-    assert b"10.0.0.7" not in envelopes.body(error)
+    assert b"10.0.0.7" not in CHAT.error_body(error, request_id="r1")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +265,7 @@ def test_headers(given: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> N
 
 
 def test_an_error_inside_a_stream_is_an_event() -> None:
-    frame = envelopes.frame(errors.UpstreamFailed("it broke"))
+    frame = CHAT.error_frames(errors.UpstreamFailed("it broke"), request_id="r1")
 
     assert frame.startswith(b'data: {"error":{"message":"it broke"')
     assert frame.endswith(b"}}\n\n")

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from gateway_project import env
 from proxy import errors
+from proxy.links.fetching import LINK_SECONDS, Fetched, Links
 from proxy.links.guard import open_networks
 from proxy.links.urls import shown
-from proxy.links.fetching import LINK_SECONDS, Fetched, Links
 from tests.proxy.link_server import PNG, Handler, Pages, links_to, page, redirect, serving, talking, unlimited
 
 LOOPBACK = "127.0.0.0/8"

@@ -33,8 +33,14 @@ def test_all_three_line_ends_end_lines(end: bytes) -> None:
     assert [(event.event, event.data) for event in decoded(stream)] == [("a", b"b"), ("", b"c")]
 
 
-def test_comments_and_events_without_data_are_swallowed() -> None:
-    assert decoded(b": OPENROUTER PROCESSING\n\nevent: ping\n\nid: 4\nretry: 10\n\n\n\n") == []
+def test_events_without_data_are_swallowed() -> None:
+    assert decoded(b"event: ping\n\nid: 4\nretry: 10\n\n\n\n") == []
+
+
+def test_a_comment_alone_is_an_event_without_data() -> None:
+    [event] = decoded(b": OPENROUTER PROCESSING\n\n")
+
+    assert (event.is_comment, event.data, event.raw) == (True, b"", b": OPENROUTER PROCESSING\n\n")
 
 
 def test_a_comment_inside_an_event_is_no_data() -> None:

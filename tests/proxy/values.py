@@ -7,8 +7,8 @@ from typing import Any
 
 from catalog.snapshot import CatalogSnapshot, KeyRow, ModelRow, ProviderRow, RouteRow, TeamRow
 from metering.limit_book import LimitBook
-from proxy import chat
 from proxy.configuration import Configuration
+from proxy.dialects.chat.dialect import CHAT
 from proxy.job import Job
 
 AT = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
@@ -72,7 +72,7 @@ def catalog(*routes: RouteRow) -> CatalogSnapshot:
 
 def job(raw: bytes, *, of: RouteRow, **fields: Any) -> Job:
     made = Job(
-        parsed=chat.parse(raw),
+        parsed=CHAT.parse(raw, {}),
         key=key(),
         route=of,
         configuration=Configuration(catalog=catalog(of), limits=LimitBook(by_team={}), loaded_at=AT),

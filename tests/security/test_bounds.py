@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway_project import embedded_postgres, env, sandbox_process
-from proxy import chat
+from proxy.dialects.chat.dialect import CHAT
 from tests.live.house import ROOT, House, environment
 
 GOOD = {"model": "llama", "messages": [{"role": "user", "content": "x"}]}
@@ -22,8 +22,8 @@ SPELLED = {"cache_control": "cache\\u005fcontrol", "input_audio": "input\\u005fa
 @pytest.mark.parametrize("word", SPELLED)
 def test_a_hold_is_the_same_however_json_spells_a_field(word: str) -> None:
     body = json.dumps(GOOD | {"messages": [{"role": "user", "content": [{"type": "text", word: {}}]}]})
-    plain = chat.parse(body.encode())
-    escaped = chat.parse(body.replace(f'"{word}"', f'"{SPELLED[word]}"').encode())
+    plain = CHAT.parse(body.encode(), {})
+    escaped = CHAT.parse(body.replace(f'"{word}"', f'"{SPELLED[word]}"').encode(), {})
     assert (escaped.caches, escaped.audio) == (plain.caches, plain.audio)
 
 

@@ -4,18 +4,17 @@ import json
 
 import pytest
 
-from proxy.adapters.base import ChatCall, VendorRequest
+from proxy.adapters.base import VendorRequest
 from proxy.adapters.openai.request import REDIRECTING, REROUTING
 from proxy.adapters.registry import adapter_for
-from tests.proxy.adapters.drive import target
+from tests.proxy.adapters.drive import call, target
 
 KINDS = ("openai", "openai_compatible", "anthropic", "gemini")
 THIEF = "https://thief.test"
 
 
 def request_with(kind: str, **fields: object) -> VendorRequest:
-    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return adapter_for(kind).request_for(ChatCall(body=body), target(kind))
+    return adapter_for(kind).request_for(call(model="m", **fields), target(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,8 +29,7 @@ def test_the_request_goes_where_the_target_says(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_models_name_stays_one_path_segment_of_the_url(kind: str) -> None:
     aimed = target(kind, model="m?key=x#y\r\nz: 1 %2e")
-    call = ChatCall(body={"model": "m", "messages": [{"role": "user", "content": "hi"}]})
-    url = adapter_for(kind).request_for(call, aimed).url
+    url = adapter_for(kind).request_for(call(model="m"), aimed).url
     assert url.startswith("https://vendor.test/")
     assert not set(url) & set("?#\r\n ")
 

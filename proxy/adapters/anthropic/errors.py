@@ -45,10 +45,10 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes) -> VendorEr
     return faults.error(_class_of(facts), facts, headers, id_headers=ID_HEADERS)
 
 
-def in_band(decoded: object, *, status: int = 200) -> VendorError:
+def in_band(decoded: object, headers: Mapping[str, str] | None = None) -> VendorError:
     """The failure that an error object inside a 200 answer or stream means."""
-    facts = _with_code(faults.facts_of(status, decoded))
-    return faults.error(_class_of(facts), facts, {})
+    facts = _with_code(faults.facts_of(200, decoded))
+    return faults.error(_class_of(facts), facts, headers or {}, id_headers=ID_HEADERS)
 
 
 def _class_of(facts: Facts) -> ErrorClass:

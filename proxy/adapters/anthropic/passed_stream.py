@@ -13,8 +13,8 @@ _WHOLE = frozenset({"tool_use", "redacted_thinking", "server_tool_use", "mcp_too
 class PassingReader(EventReader):
     """Reads one vendor stream; see ``base.ChunkReader``.
 
-    Pings, comments and events that are yet to be invented pass too. ``message_stop`` is held back until
-    ``close``, or until another message follows; an error event is not passed.
+    Pings, comments and events that are yet to be invented pass too. ``message_stop``, with what may follow
+    it, is held back until ``close``, or until another message begins; an error event is not passed.
     """
 
     def __init__(self, target: Target) -> None:
@@ -26,7 +26,13 @@ class PassingReader(EventReader):
         return held
 
     def _heartbeat(self, raw: bytes) -> list[bytes]:
-        return [raw]
+        return self._passed(raw)
+
+    def _passed(self, raw: bytes) -> list[bytes]:
+        if not self._held:
+            return [raw]
+        self._held.append(raw)
+        return []
 
     def _heard(self, kind: str, body: Mapping[str, Any], raw: bytes) -> list[bytes]:
         if kind == "content_block_delta":
@@ -40,9 +46,9 @@ class PassingReader(EventReader):
             self._bill.message_delta(body)
         elif kind == "message_stop":
             self._bill.message_stop()
-            self._held = [raw]
+            self._held.append(raw)
             return []
-        return [raw]
+        return self._passed(raw)
 
     def _note_start(self, block: Mapping[str, Any]) -> None:
         self._note(wire.text(block.get("text")), wire.text(block.get("thinking")))

@@ -46,7 +46,7 @@ def request_for(call: Call, target: Target) -> VendorRequest:
 
 def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:
     """The answer's bytes, with what the ledger needs read from them. Raises VendorError."""
-    message = response.message_from(body)
+    message = response.message_from(body, headers)
     raw = message.get("usage")
     model = wire.text(message.get("model")) or target.model
     counts, flags = usage.usage_from(raw, model)
@@ -72,7 +72,7 @@ def count_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answe
 
     No request has none: clients that are told 0 never shorten their conversation (checks L2).
     """
-    if not wire.count(response.object_from(body).get("input_tokens")):
+    if not wire.count(response.object_from(body, headers).get("input_tokens")):
         raise faults.malformed("the answer is not a count of tokens")
     return Answer(
         body=body,

@@ -67,25 +67,25 @@ def _max_tokens(conversation: Conversation, target: Target) -> int:
 
 
 def _messages(said: Sequence[Turn], plan: Plan, model: Model, call: Call) -> list[Block]:
-    messages = content.messages_of(said, call.links)
+    messages, name = content.messages_of(said, call.links), call.conversation.name_of("messages")
     if not messages:
-        raise InvalidField(field="messages", reason="needs at least one message with content")
+        raise InvalidField(field=name, reason="needs at least one message with content")
     if messages[-1]["role"] == "assistant":
-        _end_prefill(messages[-1]["content"], model, thinks=plan.thought.on)
+        _end_prefill(messages[-1]["content"], model, name, thinks=plan.thought.on)
     if plan.instruction:
         instruction = Text(text=f"<system>\n{plan.instruction}\n</system>")
         messages += content.messages_of([Turn("user", (instruction,))], {})
     return messages
 
 
-def _end_prefill(blocks: list[Block], model: Model, *, thinks: bool) -> None:
+def _end_prefill(blocks: list[Block], model: Model, name: str, *, thinks: bool) -> None:
     """The beginning of the answer, put in the assistant's mouth; it must not end in white space."""
     for block in blocks:
         if block["type"] == "tool_use":
-            raise InvalidField(field="messages", reason=f"the tool call {block['id']!r} has no result")
+            raise InvalidField(field=name, reason=f"the tool call {block['id']!r} has no result")
     if not model.takes_prefill or thinks:
         reason = "this model does not continue an assistant message; the last one must be the user's"
-        raise unsupported("messages", reason)
+        raise unsupported(name, reason)
     if blocks[-1]["type"] == "text":
         blocks[-1]["text"] = blocks[-1]["text"].rstrip()
 

@@ -17,7 +17,7 @@ from proxy.interchange.reply import Block, Choice, Cited, Reply
 
 def response_from(body: bytes, headers: Mapping[str, str], call: Call, target: Target) -> Answer:
     """Raises VendorError: PROVIDER on an answer that cannot be read, and what an error inside a 200 means."""
-    message = message_from(body)
+    message = message_from(body, headers)
     raw = message.get("usage")
     model = wire.text(message.get("model")) or target.model
     counts, flags = usage.usage_from(raw, model)
@@ -41,15 +41,15 @@ def response_from(body: bytes, headers: Mapping[str, str], call: Call, target: T
     )
 
 
-def message_from(body: bytes) -> Mapping[str, Any]:
+def message_from(body: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """The message in ``body``. Raises VendorError."""
-    message = object_from(body)
+    message = object_from(body, headers)
     if not isinstance(message.get("content"), list):
         raise faults.malformed("the answer is not a message")
     return message
 
 
-def object_from(body: bytes) -> Mapping[str, Any]:
+def object_from(body: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """The JSON object in ``body``. Raises VendorError, also for an error inside a 200."""
     try:
         decoded = msgspec.json.decode(body)
@@ -57,7 +57,7 @@ def object_from(body: bytes) -> Mapping[str, Any]:
         raise faults.malformed(f"the answer is not JSON: {reason}") from None
     found = wire.mapping(decoded)
     if found.get("error") or found.get("type") == "error":
-        raise errors.in_band(decoded)
+        raise errors.in_band(decoded, headers)
     return found
 
 

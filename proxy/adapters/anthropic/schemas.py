@@ -11,8 +11,9 @@ from typing import Any
 from proxy.interchange import wire
 
 _MAPS = frozenset({"properties", "$defs", "definitions"})  # names to schemas
-_LISTS = frozenset({"anyOf", "allOf", "prefixItems"})
-_DATA = frozenset({"type", "enum", "const", "required", "description", "title", "$ref", "default", "$schema"})
+_LISTS = frozenset({"anyOf", "allOf"})
+_DATA = frozenset({"type", "enum", "const", "required", "description", "title", "$ref", "default"})
+_SILENT = frozenset({"additionalProperties", "$schema", "$id", "$comment"})  # nothing for the model to read
 _FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 )
@@ -27,7 +28,7 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
             copy[name] = _kept(name, value)
         elif name == "oneOf":
             copy["anyOf"] = _kept("anyOf", value)
-        elif name != "additionalProperties":
+        elif name not in _SILENT:
             described.append(f"{name}: {wire.encode(value).decode()}")
     if is_object(schema):
         copy["additionalProperties"] = False

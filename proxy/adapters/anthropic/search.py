@@ -1,7 +1,7 @@
 """OpenAI's ``web_search_options`` as Anthropic's own web search.
 
-The searches are made at Anthropic and billed per request; their results are read as input. What they found comes
-back as citations of the text.
+The searches are made at Anthropic and billed per request; their results are read as input. What they found
+comes back as citations of the text.
 """
 
 from typing import Any

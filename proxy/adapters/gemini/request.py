@@ -11,6 +11,7 @@ from proxy.interchange.features import dropped_from
 
 # The *-latest aliases exist only here (wire.md d.2).
 API_VERSION = "v1beta"
+_SEARCH = "web_search_options"
 
 
 def request_for(call: Call, target: Target) -> VendorRequest:
@@ -36,11 +37,10 @@ def headers_for(target: Target) -> dict[str, str]:
 
 def dropped_for(call: Call, target: Target) -> tuple[str, ...]:
     """What Gemini will not see. Raises UnsupportedField for what it must not miss."""
-    names = [
-        *dropped_from(call.body, call.dialect.fields, RULES, VENDOR),
-        *contents.losses(call.conversation),
-    ]
     conversation = call.conversation
+    names = [*dropped_from(call.body, call.dialect.fields, RULES, VENDOR), *contents.losses(conversation)]
+    if _searches(call):  # Google's search has no options
+        names += [f"{_SEARCH}.{option}" for option in wire.mapping(call.body[_SEARCH])]
     if effort.cannot_stop(conversation.settings.thinking, target.model):
         names.append(conversation.name_of("thinking"))
     return tuple(names)
@@ -60,4 +60,4 @@ def body_for(call: Call, target: Target) -> dict[str, Any]:
 
 def _searches(call: Call) -> bool:
     """``web_search_options`` asks by being there, often as an empty object."""
-    return call.dialect.name == "chat" and call.body.get("web_search_options") is not None
+    return call.dialect.name == "chat" and call.body.get(_SEARCH) is not None

@@ -18,7 +18,8 @@ def ordered(conversation: Conversation) -> tuple[Turn, ...]:
     """
     turns = tuple(_grouped(turn for turn in conversation.turns if turn.parts))
     if not turns and not conversation.system:
-        raise InvalidField(field="messages", reason="needs at least one message with content")
+        field = conversation.name_of("messages")
+        raise InvalidField(field=field, reason="needs at least one message with content")
     _check_results(turns)
     return turns
 

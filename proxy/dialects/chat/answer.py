@@ -111,5 +111,6 @@ def _message(choice: Choice) -> dict[str, Any]:
 
 
 def _text_signature(choice: Choice) -> str:
-    found = [block.signature for block in choice.blocks if isinstance(block, Text) and block.signature]
+    texts = [block for block in choice.blocks if isinstance(block, Text | Cited)]
+    found = [text.signature for text in texts if text.signature]
     return found[-1] if found else ""

@@ -34,7 +34,7 @@ class Chat:
     def error_body(self, error: CallError, *, request_id: str) -> bytes:
         return openai_errors.body_of(error)
 
-    def error_frames(self, error: CallError, *, request_id: str) -> bytes:
+    def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
         return openai_errors.frame_of(error)
 
 

@@ -1,4 +1,5 @@
-"""Embeddings as a dialect: vectors have no conversation, so a wire that is not OpenAI's reads the body itself."""
+"""Embeddings as a dialect: vectors have no conversation, so a wire that is not OpenAI's reads the body
+itself."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NoReturn
@@ -11,6 +12,7 @@ from proxy.errors import CallError
 from proxy.interchange.dialect import Call, ParsedCall
 from proxy.interchange.errors import InvalidField
 from proxy.interchange.features import Fields, asks
+from proxy.interchange.writing import Told
 
 FIELDS: Fields = {
     "model": asks("model"),
@@ -61,7 +63,7 @@ class Embeddings:
     def error_body(self, error: CallError, *, request_id: str) -> bytes:
         return openai_errors.body_of(error)
 
-    def error_frames(self, error: CallError, *, request_id: str) -> bytes:
+    def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
         return openai_errors.frame_of(error)
 
 

@@ -33,7 +33,7 @@ class Messages:
     def error_body(self, error: CallError, *, request_id: str) -> bytes:
         return errors.body_of(error, request_id=request_id)
 
-    def error_frames(self, error: CallError, *, request_id: str) -> bytes:
+    def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
         return errors.frame_of(error, request_id=request_id)
 
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from proxy import errors
 from proxy.dialects import bodies
+from proxy.interchange import wire
 from proxy.interchange.dialect import Call, Dialect, ParsedCall
 
 # An Anthropic vendor is sent these as they came, and nothing of our own beside them (checks L1).
@@ -37,6 +39,7 @@ class CountBody(msgspec.Struct):
 def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> ParsedCall:
     """The request in ``raw``. Raises BadRequest naming the field."""
     body = bodies.json_object(raw)
+    _refuse_fallbacks(body)
     checked = bodies.checked(body, Body)
     plain = bodies.unescaped(raw, body)
     return ParsedCall(
@@ -48,7 +51,27 @@ def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> Parse
         asks_tier="service_tier" in body or "speed" in body,
         caches=b'"cache_control"' in plain,
         has_tools=bool(body.get("tools")),
+        helpers=_helpers(body),
     )
+
+
+def _refuse_fallbacks(body: Mapping[str, Any]) -> None:
+    """Another model, at another price, on a key that may not be allowed it: the gateway's routes do that."""
+    if body.get("fallbacks"):
+        raise errors.BadRequest(
+            "fallbacks: the gateway falls back by its own routes, within what the key may call and the "
+            "budget can bear. Ask your platform admin for a route over these models.",
+            code="unsupported_parameter",
+            param="fallbacks",
+        )
+
+
+def _helpers(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Models that tools of Anthropic's servers call by themselves (an advisor): the key must be allowed
+    them."""
+    tools = body.get("tools")
+    named = (wire.text(tool.get("model")) for tool in wire.objects(tools))
+    return tuple(name for name in named if name)
 
 
 def parse_count(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> ParsedCall:

@@ -63,7 +63,8 @@ class MessagesWriter(StreamWriter):
         return [_event({"type": "message_start", "message": message})]
 
     def _usage_so_far(self) -> dict[str, Any]:
-        """Anthropic counts the input at the start; whoever counts at the end tells it in ``message_delta``."""
+        """Anthropic counts the input at the start; whoever counts at the end tells it in
+        ``message_delta``."""
         if self.told.usage is None:
             return {"input_tokens": 0, "output_tokens": 0}
         return answer.usage_for_caller(self.told.usage) | {"output_tokens": 0}

@@ -12,6 +12,9 @@ from proxy.interchange.reply import Reply
 # Why an answer is not complete; any other finish is.
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
+# What clients know; other vendors have tiers of their own, and OpenAI's words for them are not certain.
+_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+
 # What OpenAI says of settings that the caller left out. ``echo`` says what it set.
 _DEFAULTS: dict[str, Any] = {
     "instructions": None,
@@ -74,7 +77,7 @@ def ended(finish: str, usage: Usage | None, service_tier: str) -> dict[str, Any]
         "status": "incomplete" if reason else "completed",
         "completed_at": None if reason else wire.now(),
         "incomplete_details": {"reason": reason} if reason else None,
-        "service_tier": service_tier or None,
+        "service_tier": service_tier if service_tier in _TIERS else None,
         "usage": None if usage is None else usage_for_caller(usage),
     }
 

@@ -34,8 +34,8 @@ class Responses:
     def error_body(self, error: CallError, *, request_id: str) -> bytes:
         return openai_errors.body_of(error)
 
-    def error_frames(self, error: CallError, *, request_id: str) -> bytes:
-        return errors.frame_of(error)
+    def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
+        return errors.frames_of(error, told)
 
 
 RESPONSES = Responses()

@@ -65,6 +65,8 @@ FIELDS: Fields = {
     "moderation": asks("moderation"),
     "image": always(dropped("how OpenAI keeps images in its context"), {}, {"context_compression": "auto"}),
     "access_programs": always(refused("a programme of OpenAI's accounts"), {}, {"cyber": "standard"}),
+    # Codex sends it, though the API's reference has no such field.
+    "client_metadata": always(dropped("tells OpenAI of the client; no effect on the answer"), {}),
     "api_base": _REDIRECT,
     "base_url": _REDIRECT,
     "api_key": _REDIRECT,

@@ -5,8 +5,8 @@ Whether an answer can be continued is looked up by its id among the ids that ven
 them (``metering.receipts``). A translated answer cannot: its vendor keeps none. So its id is the vendor's own
 behind a mark that no vendor's id has. It begins with ``resp_``, as clients expect, and is never found:
 continuing it is answered 400 ``previous_response_not_found`` before anything is held. ``store`` in the
-answer is false, which says the same. Ids have at most 64 characters, OpenAI's own bound for ids that come back
-to it.
+answer is false, which says the same. Items' ids have at most 64 characters, OpenAI's bound for what comes
+back to it.
 """
 
 import hashlib

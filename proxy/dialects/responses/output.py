@@ -49,7 +49,7 @@ class Output:
         return self._message.probabilities(annotations.logprobs_of(logprobs)) if self._message else []
 
     def text_signature(self, signature: str) -> Events:
-        if self._message:
+        if self._message and signature:
             self._message.sign(signature)
         return []
 

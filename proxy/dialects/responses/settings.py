@@ -86,4 +86,4 @@ def _thinking(reasoning: Mapping[str, Any]) -> ThinkingAsked:
         reasoning.get("generate_summary"), "reasoning.generate_summary"
     )
     effort = maybe_string(reasoning.get("effort"), "reasoning.effort")
-    return ThinkingAsked(effort=effort, shown=True if summary else None)
+    return ThinkingAsked(effort=effort, shown=summary != "none" if summary else None)  # Codex says "none"

@@ -10,7 +10,7 @@ from proxy import compatibility
 
 
 class Command(BaseCommand):
-    help = "Print what becomes of every request field at every vendor; --write puts it into docs/compatibility.md."
+    help = "Print what becomes of every field at every vendor; --write puts it into docs/compatibility.md."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--write", action="store_true", help="write docs/compatibility.md")

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.adapters.base import ChatCall, StreamState, Target
+from proxy.adapters.base import Answer, StreamState, Target
 from proxy.adapters.registry import adapter_for
+from proxy.dialects.chat.dialect import CHAT
+from proxy.interchange.dialect import Call, Dialect
 
 DEFAULT_MODELS = {
     "openai": "gpt-4o",
@@ -27,8 +29,16 @@ def target(kind: str, *, model: str | None = None, max_output_tokens: int | None
     )
 
 
-def call(*, stream: bool = False, include_usage: bool = False, **body: Any) -> ChatCall:
-    return ChatCall(body={"messages": USER, **body}, stream=stream, include_usage=include_usage)
+def call(*, stream: bool = False, include_usage: bool = False, dialect: Dialect = CHAT, **body: Any) -> Call:
+    """A call of chat completions, or of another dialect, which then needs its own fields in ``body``."""
+    whole = {"messages": USER, **body} if dialect is CHAT else body
+    return Call(
+        dialect=dialect,
+        body=whole,
+        raw=json.dumps(whole).encode(),
+        stream=stream,
+        include_usage=include_usage,
+    )
 
 
 def sent(
@@ -45,6 +55,12 @@ def sent(
         adapter_for(kind).request_for(call(stream=stream, **body), aimed).body
     )
     return decoded
+
+
+def answered(kind: str, body: Any, *, model: str | None = None, asked: Call | None = None) -> Answer:
+    """What the adapter makes of a whole answer."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return adapter_for(kind).response_from(raw, {}, asked or call(), target(kind, model=model))
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ def read(
     n: int | None = None,
 ) -> Read:
     """Read ``stream`` whole, or in pieces of ``step`` bytes."""
-    body = {} if n is None else {"n": n}
+    body: dict[str, Any] = {} if n is None else {"n": n}
     reader = adapter_for(kind).chunks_from(
         call(stream=True, include_usage=include_usage, **body), target(kind, model=model)
     )
@@ -102,7 +118,9 @@ def read(
 
 
 def chunk_in(frame: bytes) -> dict[str, Any] | None:
-    """The JSON of one frame of ours; None for ``[DONE]``."""
+    """The JSON of one frame of ours; None for ``[DONE]`` and for heartbeats."""
+    if frame.startswith(b":"):
+        return None
     assert frame.startswith(b"data: ")
     assert frame.endswith(b"\n\n") or frame.endswith(b"\r\n\r\n")
     data = frame.removeprefix(b"data: ").strip()

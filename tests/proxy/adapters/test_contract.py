@@ -8,8 +8,8 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from metering.usage import Usage
-from proxy.adapters.registry import ADAPTERS, adapter_for
-from tests.proxy.adapters.drive import read, sse, target
+from proxy.adapters.registry import ADAPTERS
+from tests.proxy.adapters.drive import answered, read, sse
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def test_every_adapter_has_signed_the_contract() -> None:
 @pytest.mark.parametrize("step", [0, 1, 7])
 def test_streamed_and_plain_answers_say_the_same(kind: str, said: Said, step: int) -> None:
     plain, stream = WIRES[kind](said)
-    answer = adapter_for(kind).response_from(json.dumps(plain).encode(), {}, target(kind))
+    answer = answered(kind, plain)
     found = read(kind, stream, step=step)
     message = json.loads(answer.body)["choices"][0]["message"]
 
@@ -187,7 +187,7 @@ def test_streamed_and_plain_answers_say_the_same(kind: str, said: Said, step: in
 @pytest.mark.parametrize("kind", WIRES)
 def test_tool_calls_are_the_same_streamed_and_plain(kind: str, said: Said) -> None:
     plain, stream = WIRES[kind](said)
-    answer = adapter_for(kind).response_from(json.dumps(plain).encode(), {}, target(kind))
+    answer = answered(kind, plain)
     calls = json.loads(answer.body)["choices"][0]["message"].get("tool_calls", [])
     pieces = [call for delta in read(kind, stream).deltas for call in delta.get("tool_calls", [])]
     arguments = "".join(piece["function"]["arguments"] for piece in pieces)
@@ -203,7 +203,7 @@ def test_tool_calls_are_the_same_streamed_and_plain(kind: str, said: Said) -> No
 @pytest.mark.parametrize("kind", WIRES)
 def test_usage_for_the_caller_is_inclusive_and_the_same(kind: str, said: Said) -> None:
     plain, stream = WIRES[kind](said)
-    answer = adapter_for(kind).response_from(json.dumps(plain).encode(), {}, target(kind))
+    answer = answered(kind, plain)
     told = json.loads(answer.body).get("usage")
     chunks = read(kind, stream).usage_chunks
     expected = openai_usage(said.usage)
@@ -224,7 +224,7 @@ def test_usage_for_the_caller_is_inclusive_and_the_same(kind: str, said: Said) -
 def test_every_frame_fits_openais_schema(kind: str, said: Said, include_usage: bool) -> None:
     """And nothing else may appear in a data line (checks A9, A12)."""
     plain, stream = WIRES[kind](said)
-    answer = adapter_for(kind).response_from(json.dumps(plain).encode(), {}, target(kind))
+    answer = answered(kind, plain)
     ChatCompletion.model_validate_json(answer.body, strict=True)
     found = read(kind, stream, include_usage=include_usage)
     for chunk in found.chunks:

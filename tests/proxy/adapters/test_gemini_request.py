@@ -1,42 +1,37 @@
-"""What goes to Gemini for a chat completion."""
+"""What goes to Gemini for a conversation: the address, the turns, the system text."""
 
+import itertools
 from typing import Any
 
 import pytest
 
-from proxy.adapters.base import UnsupportedField
-from proxy.adapters.registry import adapter_for
+from proxy.adapters.base import InvalidField
+from proxy.adapters.gemini.adapter import GeminiAdapter
 from tests.proxy.adapters.drive import USER, call, sent, target
 
-FLASH, PRO, THREE = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview"
+FLASH, THREE = "gemini-2.5-flash", "gemini-3-flash-preview"
 
 
 def to(model: str = FLASH, **body: Any) -> dict[str, Any]:
     return sent("gemini", model=model, **body)
 
 
-def config(model: str = FLASH, **body: Any) -> dict[str, Any]:
-    found: dict[str, Any] = to(model, **body).get("generationConfig", {})
+def contents(*messages: dict[str, Any], model: str = FLASH) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = to(model, messages=list(messages))["contents"]
     return found
 
 
-def refused(model: str = FLASH, **body: Any) -> UnsupportedField:
-    with pytest.raises(UnsupportedField) as refusal:
-        to(model, **body)
-    assert refusal.value.vendor == "gemini"
-    return refusal.value
-
-
 def test_the_whole_request() -> None:
-    request = adapter_for("gemini").request_for(call(), target("gemini"))
+    request = GeminiAdapter().request_for(call(), target("gemini"))
     assert request.url == "https://vendor.test/v1beta/models/gemini-2.5-flash:generateContent"
     assert request.headers == {"Content-Type": "application/json", "x-goog-api-key": "canary-key"}
     assert request.body == b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'
+    assert request.dropped == ()
 
 
 def test_the_key_is_never_in_the_url() -> None:
     for stream in (True, False):
-        assert "canary" not in adapter_for("gemini").request_for(call(stream=stream), target("gemini")).url
+        assert "canary" not in GeminiAdapter().request_for(call(stream=stream), target("gemini")).url
 
 
 @pytest.mark.parametrize(
@@ -48,33 +43,8 @@ def test_the_key_is_never_in_the_url() -> None:
     ],
 )
 def test_the_model_is_in_the_path(model: str, path: str) -> None:
-    request = adapter_for("gemini").request_for(call(stream=True), target("gemini", model=model))
+    request = GeminiAdapter().request_for(call(stream=True), target("gemini", model=model))
     assert request.url == f"https://vendor.test/v1beta/{path}:streamGenerateContent?alt=sse"
-
-
-def test_settings_have_their_places() -> None:
-    asked = {
-        "temperature": 1.5,
-        "top_p": 0.9,
-        "seed": 7,
-        "presence_penalty": 0.5,
-        "frequency_penalty": -0.5,
-        "stop": ["a", " "],
-        "max_tokens": 50,
-    }
-    assert config(**asked) == {
-        "maxOutputTokens": 50,
-        "temperature": 1.5,
-        "topP": 0.9,
-        "seed": 7,
-        "presencePenalty": 0.5,
-        "frequencyPenalty": -0.5,
-        "stopSequences": ["a"],
-    }
-
-
-def test_the_gateways_ceiling_wins() -> None:
-    assert config(max_output_tokens=10, max_tokens=50) == {"maxOutputTokens": 10}
 
 
 def test_system_messages_lead_and_later_ones_are_tagged_user_text() -> None:
@@ -97,8 +67,13 @@ def test_system_messages_lead_and_later_ones_are_tagged_user_text() -> None:
 
 
 def test_turns_of_one_side_in_a_row_become_one() -> None:
-    messages = [*USER, *USER, {"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]
-    assert [turn["role"] for turn in to(messages=messages)["contents"]] == ["user", "model"]
+    found = contents(
+        *USER, *USER, {"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}
+    )
+    assert found == [
+        {"role": "user", "parts": [{"text": "hi"}, {"text": "hi"}]},
+        {"role": "model", "parts": [{"text": "a"}, {"text": "b"}]},
+    ]
 
 
 @pytest.mark.parametrize("empty", ["", " ", [], None, [{"type": "text", "text": ""}]])
@@ -110,68 +85,81 @@ def test_messages_without_text_are_left_out(empty: Any) -> None:
 
 
 def test_the_user_must_speak_first() -> None:
-    assert refused(messages=[{"role": "assistant", "content": "a"}, *USER]).field == "messages"
+    with pytest.raises(InvalidField) as refusal:
+        contents({"role": "assistant", "content": "a"}, *USER)
+    assert refusal.value.field == "messages"
 
 
-def test_cache_markers_mean_nothing_here() -> None:
-    part = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
-    assert to(messages=[{"role": "user", "content": [part]}])["contents"][0]["parts"] == [{"text": "a"}]
+def test_thoughts_that_gemini_does_not_vouch_for_stay_here() -> None:
+    """A turn of thoughts alone leaves no hole: the user's turns around it are one."""
+    thinking = {"role": "assistant", "content": None, "reasoning_content": "hmm"}
+    assert contents(*USER, thinking, *USER) == [{"role": "user", "parts": [{"text": "hi"}, {"text": "hi"}]}]
 
 
-@pytest.mark.parametrize(
-    ("model", "effort", "expected"),
-    [
-        (FLASH, "none", {"thinkingBudget": 0}),
-        (FLASH, "minimal", {"thinkingBudget": 512}),
-        (FLASH, "low", {"thinkingBudget": 1024}),
-        (PRO, "medium", {"thinkingBudget": 8192}),
-        (PRO, "high", {"thinkingBudget": 24576}),
-        (THREE, "minimal", {"thinkingLevel": "minimal"}),
-        (THREE, "high", {"thinkingLevel": "high"}),
-        ("gemini-3.6-flash", "minimal", {"thinkingLevel": "minimal"}),
-        ("gemini-3.8-flash", "minimal", {"thinkingLevel": "low"}),
-        ("gemini-3.1-pro-preview", "minimal", {"thinkingLevel": "low"}),
-        ("gemini-flash-latest", "low", {"thinkingLevel": "low"}),
-        ("gemini-2.0-flash", "none", None),
-        (FLASH, None, None),
-    ],
-)
-def test_effort_by_model(model: str, effort: str | None, expected: dict[str, Any] | None) -> None:
-    assert config(model, reasoning_effort=effort).get("thinkingConfig") == expected
+def test_geminis_own_signed_thought_goes_back() -> None:
+    block = {"type": "thinking", "thinking": "hmm", "signature": "tallygate:gemini::c2ln"}
+    answer = {"role": "assistant", "content": "a", "thinking_blocks": [block]}
+    assert contents(*USER, answer)[1]["parts"] == [
+        {"text": "hmm", "thought": True, "thoughtSignature": "c2ln"},
+        {"text": "a"},
+    ]
 
 
-@pytest.mark.parametrize(
-    ("model", "effort"),
-    [
-        (PRO, "none"),
-        (THREE, "none"),
-        ("gemini-2.0-flash", "low"),
-        (FLASH, "xhigh"),
-        (THREE, "max"),
-        (FLASH, []),
-    ],
-)
-def test_effort_that_the_model_does_not_know_is_refused(model: str, effort: Any) -> None:
-    assert refused(model, reasoning_effort=effort).field == "reasoning_effort"
+def test_the_proof_of_another_vendors_thought_does_not() -> None:
+    block = {"type": "thinking", "thinking": "hmm", "signature": "EqRk"}
+    answer = {"role": "assistant", "content": "a", "thinking_blocks": [block]}
+    assert contents(*USER, answer)[1]["parts"] == [{"text": "a"}]
 
 
-@pytest.mark.parametrize(
-    ("tier", "expected"), [("flex", "flex"), ("priority", "priority"), ("auto", None), ("default", None)]
-)
-def test_tiers(tier: str, expected: str | None) -> None:
-    assert to(service_tier=tier).get("serviceTier") == expected
+def test_the_signature_of_text_goes_back_on_it() -> None:
+    answer = {
+        "role": "assistant",
+        "content": "a",
+        "extra_content": {"google": {"thought_signature": "c2ln"}},
+    }
+    assert contents(*USER, answer)[1]["parts"] == [{"text": "a", "thoughtSignature": "c2ln"}]
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
-    [
-        ({"temperature": 3}, "temperature"),
-        ({"top_p": 1.1}, "top_p"),
-        ({"seed": "x"}, "seed"),
-        ({"presence_penalty": 9}, "presence_penalty"),
-        ({"stop": list("abcdef")}, "stop"),
-        ({"service_tier": "scale"}, "service_tier"),
-    ],
-)
-def test_values_that_gemini_would_refuse_are_refused(asked: dict[str, Any], field: str) -> None:
-    assert refused(**asked).field == field
+def test_what_is_lost_is_named() -> None:
+    marked = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
+    function = {"name": "f", "strict": True, "parameters": {"type": "object"}}
+    asked = call(
+        messages=[{"role": "user", "content": [marked, image]}],
+        tools=[{"type": "function", "function": function}],
+        user="ann",
+        metadata={"a": "b"},
+    )
+    request = GeminiAdapter().request_for(asked, target("gemini"))
+    assert request.dropped == ("user", "metadata", "cache_control", "detail", "strict")
+    assert b"cache_control" not in request.body
+
+
+def test_the_same_call_is_the_same_bytes() -> None:
+    """checks K11"""
+    body: dict[str, Any] = {"temperature": 0.5, "reasoning_effort": "low", "stop": ["x"], "n": 2}
+    adapter = GeminiAdapter()
+    assert len({adapter.request_for(call(**body), target("gemini")).body for _ in range(3)}) == 1
+
+
+def test_a_longer_conversation_begins_like_the_shorter_one() -> None:
+    """checks K11: nothing that was sent changes, tool steps of another model included."""
+    history: list[dict[str, Any]] = [
+        {"role": "system", "content": "s"},
+        *USER,
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "1"},
+        {"role": "assistant", "content": "one"},
+        {"role": "system", "content": "later"},
+        {"role": "user", "content": "and now?"},
+        {"role": "assistant", "content": "two"},
+        *USER,
+    ]
+    ends = (2, 4, 7, 9)  # after a user's turn each
+    sizes = [contents(*history[:end], model=THREE) for end in ends]
+    for shorter, longer in itertools.pairwise(sizes):
+        assert longer[: len(shorter)] == shorter

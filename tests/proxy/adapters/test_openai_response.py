@@ -8,12 +8,12 @@ import pytest
 from metering.usage import Usage
 from proxy.adapters.base import Answer, ErrorClass, VendorError
 from proxy.adapters.registry import adapter_for
-from tests.proxy.adapters.drive import target
+from tests.proxy.adapters.drive import call, target
 
 
 def answered(body: Any, *, kind: str = "openai") -> Answer:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return adapter_for(kind).response_from(encoded, {"X-Request-Id": "req_9"}, target(kind))
+    return adapter_for(kind).response_from(encoded, {"X-Request-Id": "req_9"}, call(), target(kind))
 
 
 def completion(message: dict[str, Any] | None = None, finish: str = "stop", **more: Any) -> dict[str, Any]:

@@ -1,17 +1,23 @@
 """Streams of OpenAI and of vendors that speak its wire: what the caller receives, and what is known."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from metering.usage import Usage
+from metering.usage import Part, Usage
 from proxy.adapters.base import ErrorClass
 from proxy.adapters.registry import adapter_for
 from tests.proxy.adapters.drive import call, read, sse, target
 
 USAGE = {"prompt_tokens": 13, "completion_tokens": 4, "total_tokens": 17}
 COUNTED = Usage(input=13, output=4)
+
+
+def fed(kind: str, stream: bytes) -> list[bytes]:
+    """The frames for the caller, heartbeats among them."""
+    return adapter_for(kind).chunks_from(call(stream=True), target(kind)).feed(stream)
 
 
 def chunk(
@@ -133,9 +139,20 @@ def test_zero_usage_is_usage() -> None:
     assert read("openai", sse(HELLO, STOP, empty(usage=zeros), "[DONE]")).state.usage == Usage()
 
 
-def test_comments_are_dropped() -> None:
-    stream = b": OPENROUTER PROCESSING\n\n" + b": again\n" + sse(HELLO)
-    assert read("openai_compatible", stream).fed == [sse(HELLO)]
+def test_comments_pass_as_the_bytes_that_came() -> None:
+    stream = b": OPENROUTER PROCESSING\n\n" + b":\r\n\r\n" + sse(HELLO)
+    found = fed("openai_compatible", stream)
+    assert found == [b": OPENROUTER PROCESSING\n\n", b":\r\n\r\n", sse(HELLO)]
+
+
+def test_a_comment_is_not_content() -> None:
+    reader = adapter_for("openai").chunks_from(call(stream=True), target("openai"))
+    assert reader.feed(b": hold the line\n\n") == [b": hold the line\n\n"]
+    assert not reader.state.content_started
+
+
+def test_a_comment_in_front_of_data_is_dropped() -> None:
+    assert fed("openai_compatible", b": again\n" + sse(HELLO)) == [sse(HELLO)]
 
 
 def test_azures_first_chunk_without_choices_is_dropped() -> None:
@@ -298,6 +315,32 @@ def test_an_empty_id_on_a_continuation_is_removed() -> None:
     assert seen[1]["index"] == 0
 
 
+def test_an_id_that_is_repeated_is_said_once() -> None:
+    """Clients add up what they are sent twice."""
+    first = {"index": 0, "id": "a", "type": "function", "function": function("f", "{")}
+    seen = calls_in(tools(first), tools({"index": 0, "id": "a", "function": {"arguments": "}"}}))
+    assert [piece.get("id") for piece in seen] == ["a", None]
+
+
+def test_one_index_for_two_calls_is_told_apart_by_a_new_id_and_name() -> None:
+    seen = calls_in(
+        tools({"index": 0, "id": "a", "type": "function", "function": function("f", "{")}),
+        tools({"index": 0, "id": "b", "type": "function", "function": function("g", "[")}),
+        tools({"index": 0, "id": "a", "function": {"arguments": "}"}}),
+        tools({"index": 0, "id": "b", "function": {"arguments": "]"}}),
+    )
+    assert [(piece["index"], piece.get("id")) for piece in seen] == [(0, "a"), (1, "b"), (0, None), (1, None)]
+
+
+def test_a_new_id_without_a_name_is_the_same_call() -> None:
+    """Some servers make a new id for every piece."""
+    seen = calls_in(
+        tools({"index": 0, "id": "a", "type": "function", "function": function("f", "{")}),
+        tools({"index": 0, "id": "z", "function": {"arguments": "}"}}),
+    )
+    assert [(piece["index"], piece.get("id")) for piece in seen] == [(0, "a"), (0, None)]
+
+
 def test_null_arguments_become_an_empty_string() -> None:
     seen = calls_in(tools({"index": 0, "id": "a", "type": "function", "function": function("f", None)}))
     assert seen[0]["function"]["arguments"] == ""
@@ -321,3 +364,19 @@ def test_an_endless_event_is_the_vendors_failure() -> None:
     reader.feed(b"data: " + b"x" * (17 * 1024 * 1024))
     assert reader.state.error is not None
     assert reader.feed(sse(HELLO)) == []
+
+
+def test_groqs_tools_and_the_models_that_worked_are_told() -> None:
+    used = chunk({"executed_tools": [{"type": "search", "index": 0}]})
+    breakdown = {"models": [{"model": "llama", "usage": USAGE}]}
+    last = empty(usage=USAGE, usage_breakdown=breakdown)
+    state = read("openai_compatible", sse(used, HELLO, STOP, last, "[DONE]")).state
+    assert state.flags == ("unpriced:search",)
+    assert state.parts == (Part("llama", COUNTED),)
+
+
+def test_the_vendors_own_figure_of_the_cost_is_kept() -> None:
+    billed = empty(usage={**USAGE, "cost": 0.25})
+    assert read("openai_compatible", sse(HELLO, STOP, billed, "[DONE]")).state.reported_cost == Decimal(
+        "0.25"
+    )

@@ -182,4 +182,4 @@ def test_the_tier_that_was_served_names_the_price_variant(tier: str, variant: st
 
 def test_no_tier_is_standard_and_an_unknown_one_is_flagged() -> None:
     assert variant_from(None) == ("standard", ())
-    assert variant_from("scale") == ("standard", ("unknown_service_tier",))
+    assert variant_from("scale") == ("unknown", ("unknown_service_tier",))

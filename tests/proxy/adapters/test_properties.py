@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from metering.usage import Usage
 from proxy.adapters.anthropic import usage as anthropic_usage
-from proxy.adapters.base import ChatCall, UnsupportedField, VendorError
-from proxy.adapters.fields import COMMON
+from proxy.adapters.base import InvalidField, UnsupportedField, VendorError
 from proxy.adapters.gemini import usage as gemini_usage
 from proxy.adapters.openai import usage as openai_usage
 from proxy.adapters.registry import ADAPTERS, adapter_for
-from tests.proxy.adapters.drive import chunk_in, read, sse, target
+from proxy.dialects.chat.fields import FIELDS as CHAT_FIELDS
+from tests.proxy.adapters.drive import call, chunk_in, read, sse, target
 from tests.proxy.adapters.test_contract import SITUATIONS, WIRES
 
 # Words of all three wires, so that random objects come close to real ones.
@@ -56,14 +56,14 @@ KIND = st.sampled_from(sorted(ADAPTERS))
 @settings(max_examples=200, deadline=None)
 def test_any_json_is_an_answer_or_the_vendors_failure(kind: str, body: Any) -> None:
     with contextlib.suppress(VendorError):
-        answer = adapter_for(kind).response_from(json.dumps(body).encode(), {}, target(kind))
+        answer = adapter_for(kind).response_from(json.dumps(body).encode(), {}, call(), target(kind))
         assert isinstance(json.loads(answer.body), dict)
 
 
 @given(KIND, st.binary(max_size=60))
 def test_any_bytes_are_the_vendors_failure(kind: str, body: bytes) -> None:
     with pytest.raises(VendorError):
-        adapter_for(kind).response_from(body, {}, target(kind))
+        adapter_for(kind).response_from(body, {}, call(), target(kind))
 
 
 @given(
@@ -107,7 +107,7 @@ DELTAS = st.fixed_dictionaries(
 @pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"a":' * 100_000], ids=["lists", "objects"])
 def test_bottomless_nesting_is_the_vendors_failure(kind: str, nested: bytes) -> None:
     with pytest.raises(VendorError):
-        adapter_for(kind).response_from(nested, {}, target(kind))
+        adapter_for(kind).response_from(nested, {}, call(), target(kind))
     assert adapter_for(kind).error_from(500, {}, nested).message
     assert read(kind, b"data: " + nested + b"\n\n").state.error is not None
 
@@ -154,7 +154,7 @@ def test_any_bytes_of_a_stream_are_survived(kind: str, stream: bytes, step: int)
 def test_the_split_of_a_stream_changes_nothing(kind: str, situation: str, steps: list[int]) -> None:
     _, stream = WIRES[kind](SITUATIONS[situation])
     whole = read(kind, stream)
-    reader = adapter_for(kind).chunks_from(ChatCall(body={}, stream=True, include_usage=True), target(kind))
+    reader = adapter_for(kind).chunks_from(call(stream=True, include_usage=True), target(kind))
     fed: list[bytes] = []
     at, turn = 0, 0
     while at < len(stream):
@@ -180,9 +180,7 @@ MESSAGES = st.lists(
     max_size=4,
 )
 FIELDS = st.dictionaries(
-    st.sampled_from(
-        [*sorted(COMMON), "temperature", "top_p", "stop", "seed", "reasoning_effort", "max_tokens", "user"]
-    ),
+    st.sampled_from(sorted(CHAT_FIELDS)),
     VALUES,
     max_size=3,
 )
@@ -196,16 +194,16 @@ MODELS = st.sampled_from(
 def test_any_request_goes_out_or_is_refused_by_name(
     kind: str, messages: list[Any], fields: dict[str, Any], model: str, ceiling: int | None, stream: bool
 ) -> None:
-    call = ChatCall(body={**fields, "messages": messages}, stream=stream)
+    asked = call(**{**fields, "messages": messages, "stream": stream})
     aimed = target(kind, model=model or None, max_output_tokens=ceiling)
-    before = json.dumps(call.body)
-    with contextlib.suppress(UnsupportedField):
-        request = adapter_for(kind).request_for(call, aimed)
+    before = json.dumps(asked.body)
+    with contextlib.suppress(UnsupportedField, InvalidField):
+        request = adapter_for(kind).request_for(asked, aimed)
         assert isinstance(json.loads(request.body), dict)
-        assert request.body == adapter_for(kind).request_for(call, aimed).body
+        assert request.body == adapter_for(kind).request_for(asked, aimed).body
         assert b"canary-key" not in request.body
         assert "canary-key" not in request.url
-    assert json.dumps(call.body) == before
+    assert json.dumps(asked.body) == before
 
 
 COUNTS = st.integers(0, 10**6)

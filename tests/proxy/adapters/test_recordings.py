@@ -8,7 +8,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.adapters.registry import adapter_for
-from tests.proxy.adapters.drive import Read, read, target
+from tests.proxy.adapters.drive import Read, call, read, target
 from tests.proxy.adapters.recordings import Recording, those
 from tests.proxy.adapters.vendor_words import FINISH, words_of
 
@@ -51,7 +51,7 @@ def assert_words(recording: Recording, text: str, finish: str | None, usage: Any
 @pytest.mark.parametrize("recording", those(lambda found: good(found) and not found.streamed))
 def test_plain_answers(recording: Recording) -> None:
     answer = adapter_for(recording.kind).response_from(
-        recording.body, recording.headers, target(recording.kind)
+        recording.body, recording.headers, call(), target(recording.kind)
     )
     assert_words(recording, answer.text, answer.finish_reason, answer.usage)
     assert answer.model
@@ -142,7 +142,7 @@ def test_errors_inside_a_200(recording: Recording) -> None:
     expected = ERRORS_INSIDE[recording.name]
     if not recording.streamed:
         with pytest.raises(VendorError) as failure:
-            adapter_for(recording.kind).response_from(recording.body, {}, target(recording.kind))
+            adapter_for(recording.kind).response_from(recording.body, {}, call(), target(recording.kind))
         assert failure.value.error_class is expected
         return
     for step in (0, 7):

@@ -168,7 +168,7 @@ def test_a_sentinel_stands_in_for_the_signature(sdks: Sdks, http: httpx2.Client,
     parts[0].thought_signature = sentinel.encode()
 
     answer = sdks.gemini.models.generate_content(model="gemini-3-flash", contents=contents, config=config)
-    assert answer.text == "The tool answered: {'output': 'f'} {'output': 'g'}"
+    assert answer.text == "The tool answered: f g"
     call = http.get("/control/calls").json()[-1]
     call["body"]["contents"][1]["parts"][0]["thoughtSignature"] = sentinel  # not in base64
     again = http.post(

@@ -87,7 +87,7 @@ def test_gemini_calls_a_tool_and_reads_its_result(sdks: Sdks, stream: bool) -> N
     result = types.Part.from_function_response(name="weather", response={"output": "sunny"})
     turns += [answer.candidates[0].content, types.Content(role="user", parts=[result])]
     followed = sdks.gemini.models.generate_content(**arguments)
-    assert followed.text == "The tool answered: {'output': 'sunny'}"
+    assert followed.text == "The tool answered: sunny"
 
 
 def test_a_schema_gives_json_of_that_schema(sdks: Sdks) -> None:

@@ -1,6 +1,6 @@
 """The caller's chat completion, aimed at one target: its own fields, with our model, ceiling and options.
 
-Measured on a body of 1.7 kB: encoding the decoded body anew takes 2.0 us, splicing into its raw bytes 2.2 us.
+Measured on a body of 1.7 kB: encoding the decoded body anew takes 2.0 us, splicing into its raw bytes 2.2.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,8 @@ CEILINGS = ("max_completion_tokens", "max_tokens")
 _DEFAULT_CEILING = {"openai": "max_completion_tokens", "openai_compatible": "max_tokens"}
 
 # What answers of this gateway and of other vendors have in messages, and clients send back.
-_OURS = ("thinking_blocks", "extra_content")
-_OTHERS = (*_OURS, "reasoning_content", "reasoning", "reasoning_details")
+_OURS = frozenset({"thinking_blocks", "extra_content"})
+_OTHERS = _OURS | {"reasoning_content", "reasoning", "reasoning_details"}
 _GOOGLE = "googleapis.com"  # where ``extra_content`` is at home
 
 
@@ -75,21 +75,29 @@ def _set_messages(body: dict[str, Any], call: Call, target: Target) -> None:
     if signatures.may_hold(call.raw):
         messages = signatures.without(messages)
     foreign = _foreign(target)
-    if any(name.encode() in call.raw for name in foreign):
+    if not all(_is_free(message, foreign) for message in messages):
         messages = [_without(message, foreign) for message in messages]
     if call.links:
         messages = [_linked(message, call) for message in messages]
     body["messages"] = messages
 
 
-def _foreign(target: Target) -> tuple[str, ...]:
+def _foreign(target: Target) -> frozenset[str]:
     """OpenAI itself refuses unknown fields of messages; compatible vendors want their own back."""
     if target.kind == "openai":
         return _OTHERS
-    return ("thinking_blocks",) if _GOOGLE in target.base_url else _OURS
+    return _OURS - {"extra_content"} if _GOOGLE in target.base_url else _OURS
 
 
-def _without(message: Any, names: tuple[str, ...]) -> Any:
+def _is_free(message: Any, names: frozenset[str]) -> bool:
+    """Whether neither a message nor its tool calls have any of the fields."""
+    if not isinstance(message, dict):
+        return True
+    calls = message.get("tool_calls")
+    return names.isdisjoint(message) and (not calls or all(map(names.isdisjoint, wire.objects(calls))))
+
+
+def _without(message: Any, names: frozenset[str]) -> Any:
     if not isinstance(message, dict):
         return message
     kept = {name: value for name, value in message.items() if name not in names}

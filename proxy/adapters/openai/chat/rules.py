@@ -27,6 +27,8 @@ COMPATIBLE: Rules = {
     "format": mapped("response_format"),
     "thinking": mapped("reasoning_effort for a named effort; budgets are left out and listed"),
     "output_effort": mapped("reasoning_effort"),
+    "dimensions": mapped("of embeddings"),
+    "encoding_format": mapped("of embeddings"),
     "service_tier": dropped("tiers are OpenAI's own"),
     "user": dropped("most vendors have no such field"),
     "metadata": dropped("no effect on the answer"),

@@ -6,11 +6,12 @@ import msgspec
 
 from proxy.adapters.base import Target, VendorRequest
 from proxy.adapters.openai import request
-from proxy.interchange import signatures, wire
+from proxy.adapters.openai.responses import links
+from proxy.interchange import reasoning_items, signatures, wire
 from proxy.interchange.dialect import Call
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_SEALED = b'"tallygate:'  # how another vendor's proof begins: see Note [Sealed signatures] in ``signatures``
+_MARK = reasoning_items.MARK.encode()
 
 
 def request_for(call: Call, target: Target) -> VendorRequest:
@@ -21,8 +22,8 @@ def request_for(call: Call, target: Target) -> VendorRequest:
     asked = call.body.get("max_output_tokens")
     if ceiling is not None and (not isinstance(asked, int) or ceiling < asked):
         body["max_output_tokens"] = ceiling
-    if signatures.may_hold(call.raw) or _SEALED in call.raw:
-        body["input"] = _own(call.body.get("input"))
+    if call.links or signatures.may_hold(call.raw) or _MARK in call.raw:
+        body["input"] = _own(call)
     return VendorRequest(
         url=f"{target.base_url}/responses",
         headers={**call.headers, **request.headers_for(target)},
@@ -30,13 +31,11 @@ def request_for(call: Call, target: Target) -> VendorRequest:
     )
 
 
-def _own(given: Any) -> Any:
-    """The input without what other vendors signed: their reasoning items, and signatures in ids."""
+def _own(call: Call) -> Any:
+    """The input with what its links led to, and without what other vendors signed: their reasoning items, and
+    signatures in ids. See Note [Foreign reasoning items] in ``reasoning_items``."""
+    given = call.body.get("input")
     if not isinstance(given, list):
         return given
-    return [signatures.without(item) for item in given if not _is_foreign(item)]
-
-
-def _is_foreign(item: Any) -> bool:
-    proof = wire.text(wire.mapping(item).get("encrypted_content"))
-    return proof.encode().startswith(_SEALED[1:])
+    own = (item for item in given if not reasoning_items.is_foreign(item))
+    return [links.resolved(signatures.without(item), call) for item in own]

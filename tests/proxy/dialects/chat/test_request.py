@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
-from proxy import chat, errors
+from proxy import bounds, errors
+from proxy.dialects.chat.dialect import CHAT
+from proxy.interchange.dialect import ParsedCall
 from tests.proxy import values
 
 HELLO = [{"role": "user", "content": "hello"}]
+
+
+def parse(raw: bytes) -> ParsedCall:
+    return CHAT.parse(raw, {})
 
 
 def body(**fields: Any) -> bytes:
@@ -21,7 +27,7 @@ def without(field: str) -> bytes:
 
 def refused(raw: bytes) -> errors.BadRequest:
     with pytest.raises(errors.BadRequest) as refusal:
-        chat.parse(raw)
+        parse(raw)
     assert refusal.value.status == 400
     return refusal.value
 
@@ -29,7 +35,7 @@ def refused(raw: bytes) -> errors.BadRequest:
 def test_a_small_request() -> None:
     raw = body()
 
-    parsed = chat.parse(raw)
+    parsed = parse(raw)
 
     assert (parsed.model, parsed.size, parsed.choices, parsed.max_output_tokens) == (
         "gpt-4o",
@@ -42,7 +48,7 @@ def test_a_small_request() -> None:
 
 
 def test_fields_that_we_do_not_know_are_passed_on() -> None:
-    assert chat.parse(body(logit_bias={"50256": -100}, seed=7)).call.body["logit_bias"] == {"50256": -100}
+    assert parse(body(logit_bias={"50256": -100}, seed=7)).call.body["logit_bias"] == {"50256": -100}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_fields_that_we_do_not_know_are_passed_on() -> None:
         (b"[]", "The body must be a JSON object."),
         (b'"text"', "The body must be a JSON object."),
         (b"null", "The body must be a JSON object."),
-        (b"[" * 100_000, "The body is not valid JSON"),
+        (b"[" * 100_000, "The body is nested too deeply."),
     ],
 )
 def test_what_is_no_json_object_is_refused(raw: bytes, says: str) -> None:
@@ -139,7 +145,7 @@ def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], param: str) -> N
     ],
 )
 def test_a_field_at_its_bound_is_valid(fields: dict[str, Any]) -> None:
-    chat.parse(body(**fields))
+    parse(body(**fields))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +163,7 @@ def test_a_nul_character_is_refused_wherever_it_is(fields: dict[str, Any]) -> No
 
 
 def test_a_backslash_before_u0000_is_not_a_nul_character() -> None:
-    chat.parse(body(user="a\\u0000b"))
+    parse(body(user="a\\u0000b"))
 
 
 def test_nesting_without_end_is_the_callers_mistake_at_every_depth() -> None:
@@ -176,7 +182,7 @@ def test_nesting_without_end_is_the_callers_mistake_at_every_depth() -> None:
     ],
 )
 def test_the_ceiling_that_the_caller_named(fields: dict[str, Any], asked: int | None) -> None:
-    assert chat.parse(body(**fields)).max_output_tokens == asked
+    assert parse(body(**fields)).max_output_tokens == asked
 
 
 @pytest.mark.parametrize(
@@ -194,13 +200,13 @@ def test_output_bounds(fields: dict[str, Any], largest: int | None, wanted: int,
     """A caller who named a ceiling gets it or nothing; the others get what there is, if it is of use."""
     model = values.model(max_output_tokens=largest)
 
-    assert chat.output_bounds(chat.parse(body(**fields)), model) == (wanted, least)
+    assert bounds.output_bounds(parse(body(**fields)), model) == (wanted, least)
 
 
 def test_the_input_is_bounded_by_the_bytes_of_the_request() -> None:
     raw = body(messages=[{"role": "user", "content": "\u2603" * 10}])
 
-    assert chat.input_bound(chat.parse(raw)) == len(raw)
+    assert bounds.input_bound(parse(raw)) == len(raw)
 
 
 @pytest.mark.parametrize(
@@ -216,10 +222,10 @@ def test_the_input_is_bounded_by_the_bytes_of_the_request() -> None:
 def test_a_part_whose_bytes_are_elsewhere_is_bounded_by_a_number(
     parts: list[dict[str, Any]], linked: int
 ) -> None:
-    parsed = chat.parse(raw := body(messages=[{"role": "user", "content": parts}]))
+    parsed = parse(raw := body(messages=[{"role": "user", "content": parts}]))
 
     assert parsed.linked_parts == linked
-    assert chat.input_bound(parsed) == len(raw) + 50_000 * linked
+    assert bounds.input_bound(parsed) == len(raw) + 50_000 * linked
 
 
 @pytest.mark.parametrize(
@@ -242,12 +248,12 @@ def test_a_part_whose_bytes_are_elsewhere_is_bounded_by_a_number(
     ],
 )
 def test_what_may_make_a_call_dearer_is_seen(fields: dict[str, Any], told: tuple[bool, bool, bool]) -> None:
-    parsed = chat.parse(body(**fields))
+    parsed = parse(body(**fields))
 
     assert (parsed.asks_tier, parsed.caches, parsed.audio) == told
 
 
 def test_streaming_and_its_usage_chunk_are_seen() -> None:
-    call = chat.parse(body(stream=True, stream_options={"include_usage": True})).call
+    call = parse(body(stream=True, stream_options={"include_usage": True})).call
 
     assert (call.stream, call.include_usage) == (True, True)
