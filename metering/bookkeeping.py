@@ -1,4 +1,10 @@
-"""From how an attempt ended to the row that is booked: pure decisions, no IO."""
+"""From how an attempt ended to the row that is booked: pure decisions, no IO.
+
+Note [Nothing a vendor says stops a booking]: what PostgreSQL refuses is not booked, and the call is swept as lost
+although its usage was known. So here every word is cut to its column and rid of what no text column takes,
+what no JSON column takes is dropped, and a count that no answer can have is unknown. What the caller says (route,
+tags, its own request id) was stored with the hold before.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,11 +17,22 @@ from catalog.snapshot import CatalogSnapshot, PriceRow, ProviderRow
 from metering import costing, reported, shares, windows
 from metering.entries import Admission, Call, Entry, Result
 from metering.shares import Share
-from metering.usage import BUCKETS, OTHER_MODEL, Usage, is_unpriced
+from metering.usage import BUCKETS, FLAG_LENGTH, OTHER_MODEL, Usage, is_unpriced
 
 RAW_USAGE_LIMIT = 4_096  # bytes of the vendor's usage kept beside the numbers
+MOST_COUNTED = 10**9  # in one bucket of one answer: a hundred times the largest context window that is sold
+MOST_MODELS = 20  # beside the called one, in one answer
+OUT_OF_RANGE = "usage_out_of_range"
 COMPONENT = "unpriced_component"
 SAID_ONCE = ("held", "reported_cost", "raw_usage", "exposure_tokens", "latency_ms", "first_byte_ms")
+TEXTS = {  # the vendor's words, and how many characters of each have room in their columns
+    "variant": 10,
+    "error_class": 20,
+    "error_message": 500,
+    "finish_reason": 40,
+    "served_model": 200,
+    "upstream_id": 200,
+}
 NOT_BILLED = costing.Cost(usd=Decimal(0), price_id=None, reason="not_billed")
 
 
@@ -29,23 +46,23 @@ def entries_for(
 ) -> tuple[Entry, ...]:
     """The cost entries of one attempt: the called model's, then those of other models that the vendor used.
 
-    ``catalog`` says whether the provider's own figure is trusted, and what the other models cost.
+    ``catalog`` says whether the provider's own figure is trusted, and what the other models cost. Whatever the
+    vendor said, PostgreSQL takes the entries: see Note [Nothing a vendor says stops a booking].
     """
     called = catalog.models.get(admission.call.model_id) if catalog else None
     provider = called.provider if called else None
-    if not result.parts or reported.decides(result, provider):  # a figure for the whole answer has no parts
-        return (entry_for(admission=admission, result=result, prices=prices, zone=zone, provider=provider),)
-    own, others = shares.split(result.usage, result.parts, model_id=admission.call.model_id, catalog=catalog)
-    alone = msgspec.structs.replace(result, usage=own, reported_cost=None)
-    main = entry_for(admission=admission, result=alone, prices=prices, zone=zone)
-    entries = [main, *(_part_of(main, n, share, admission, result) for n, share in enumerate(others, 1))]
-    for unknown in [entry for entry in entries if entry.cost is None][1:]:
-        unknown.exposure = None  # the hold was set aside once: the first part of unknown cost states it
-    total = total_cost(entries)
-    main.overrun = _overruns(total, admission.held_usd)
-    main.reported_cost = result.reported_cost
-    main.flags = (*main.flags, *reported.flags(result, ours=total, provider=provider))
-    return tuple(entries)
+    result = _believable(result)
+    entries = _by_model(admission=admission, result=result, prices=prices, zone=zone, catalog=catalog)
+    ours = booked = total_cost(entries)
+    main = entries[0]
+    if reported.decides(result, provider):  # a figure for the whole answer has no parts
+        if len(entries) > 1:
+            main = entry_for(admission=admission, result=result, prices=prices, zone=zone)
+        entries, booked = (main,), result.reported_cost
+        main.cost, main.cost_reason, main.exposure = booked, "reported", None
+    main.overrun = _overruns(booked, admission.held_usd)
+    main.flags = (*main.flags, *reported.flags(result, ours=ours, provider=provider))
+    return entries
 
 
 def total_cost(entries: Sequence[Entry]) -> Decimal | None:
@@ -58,19 +75,9 @@ def total_cost(entries: Sequence[Entry]) -> Decimal | None:
     return total
 
 
-def entry_for(
-    *,
-    admission: Admission,
-    result: Result,
-    prices: Sequence[PriceRow],
-    zone: ZoneInfo,
-    provider: ProviderRow | None = None,
-) -> Entry:
-    """The cost entry of one attempt. A cost that is unknown states the hold as exposure."""
+def entry_for(*, admission: Admission, result: Result, prices: Sequence[PriceRow], zone: ZoneInfo) -> Entry:
+    """The called model's cost entry at our price. A cost that is unknown states the hold as exposure."""
     cost = _cost(admission, result, prices)
-    told = reported.flags(result, ours=cost.usd, provider=provider)
-    if reported.decides(result, provider):
-        cost = costing.Cost(usd=result.reported_cost, price_id=cost.price_id, reason="reported")
     usage = Usage() if result.not_billed else result.usage
     entry = blank_entry(call=admission.call, zone=zone)
     if usage is not None:
@@ -83,16 +90,13 @@ def entry_for(
     entry.exposure_tokens = admission.held_tokens if usage is None else None
     entry.held = admission.held_usd
     entry.overrun = _overruns(cost.usd, admission.held_usd)
-    entry.raw_usage, entry.flags = result.raw_usage, (*result.flags, *told)
+    entry.raw_usage, entry.flags = result.raw_usage, _storable_flags(result.flags)
     if not _can_be_kept(result.raw_usage):
         entry.raw_usage, entry.flags = None, (*entry.flags, "raw_usage_dropped")
-    for name in ("variant", "outcome", "status", "first_byte_ms", "latency_ms"):
+    for name in ("outcome", "status", "first_byte_ms", "latency_ms"):
         setattr(entry, name, getattr(result, name))
-    entry.error_class = result.error_class
-    entry.error_message = storable(result.error_message, 500)
-    entry.finish_reason = storable(result.finish_reason, 40)
-    entry.served_model = storable(result.served_model, 200)
-    entry.upstream_id = storable(result.upstream_id, 200)
+    for name, limit in TEXTS.items():
+        setattr(entry, name, storable(getattr(result, name), limit))
     return entry
 
 
@@ -136,6 +140,49 @@ def storable(text: str, limit: int) -> str:
     return text[:limit].replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
+def _storable_flags(flags: Sequence[str]) -> tuple[str, ...]:
+    """Each flag once. Many end with a vendor's word."""
+    return tuple(dict.fromkeys(storable(flag, FLAG_LENGTH) for flag in flags)) if flags else ()
+
+
+def _believable(result: Result) -> Result:
+    """The result; without its usage when that counts more than any answer can have used.
+
+    Such a figure would not only be wrong: one more of its kind, and the day's sum has no room.
+    """
+    counted = [part.usage for part in result.parts]
+    if result.usage is not None:
+        counted.append(result.usage)
+    if all(max(msgspec.structs.astuple(usage)) <= MOST_COUNTED for usage in counted):
+        return result
+    return msgspec.structs.replace(result, usage=None, parts=(), flags=(*result.flags, OUT_OF_RANGE))
+
+
+def _by_model(
+    *,
+    admission: Admission,
+    result: Result,
+    prices: Sequence[PriceRow],
+    zone: ZoneInfo,
+    catalog: CatalogSnapshot | None,
+) -> tuple[Entry, ...]:
+    """The entries at our prices, one for each model. Together they state the hold once."""
+    if not result.parts:
+        return (entry_for(admission=admission, result=result, prices=prices, zone=zone),)
+    own, others = shares.split(result.usage, result.parts, model_id=admission.call.model_id, catalog=catalog)
+    if len(others) > MOST_MODELS:  # no bill; as if nobody had told the models apart
+        flags = (*result.flags, OTHER_MODEL)
+        result = msgspec.structs.replace(result, parts=(), flags=flags)
+        return (entry_for(admission=admission, result=result, prices=prices, zone=zone),)
+    alone = msgspec.structs.replace(result, usage=own)
+    main = entry_for(admission=admission, result=alone, prices=prices, zone=zone)
+    entries = (main, *(_part_of(main, n, share, admission, result) for n, share in enumerate(others, 1)))
+    for further in [entry for entry in entries if entry.cost is None][1:]:
+        # The first states what was set aside for all of them. Nothing would mean that nobody knows their most.
+        further.exposure = None if admission.held_usd is None else Decimal(0)
+    return entries
+
+
 def _cost(admission: Admission, result: Result, prices: Sequence[PriceRow]) -> costing.Cost:
     if result.not_billed:
         return NOT_BILLED
@@ -176,7 +223,7 @@ def _can_be_kept(raw_usage: Any) -> bool:
     """Whether PostgreSQL takes what the vendor reported, and it is not a payload in disguise."""
     try:
         text = msgspec.json.encode(raw_usage)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return False
     return len(text) <= RAW_USAGE_LIMIT and b"\\u0000" not in text
 

@@ -83,7 +83,9 @@ class Books:
         self._admissions: GroupCommit[HoldRequest, Verdict] = GroupCommit(
             self._write_holds, name="ledger-admit", abandoned=self._release_abandoned
         )
-        self._settlements: GroupCommit[Entry, str] = GroupCommit(self._write_entries, name="ledger-settle")
+        self._settlements: GroupCommit[tuple[Entry, ...], str] = GroupCommit(
+            self._write_entries, name="ledger-settle"
+        )
 
     def start(self) -> None:
         self._admissions.start()
@@ -119,23 +121,21 @@ class Books:
     ) -> "tuple[Settled, asyncio.Future[str]]":
         """Book how the attempt ended. Await the future before the caller gets the end of its answer.
 
-        Further parts are queued before the first, and so are durable when its future ends (the queue keeps
-        its order): while they are not, the hold stands.
+        All parts are written by one statement: they are booked together or, when PostgreSQL refuses one of
+        them, not at all. Then the hold stands until the sweeper books the attempt as lost.
         """
         entries = bookkeeping.entries_for(
             admission=admission, result=result, prices=prices, zone=self._zone, catalog=catalog
         )
-        for part in entries[1:]:
-            self._settlements.submit(part).add_done_callback(_looked_at)
-        return Settled(entries), self._settlements.submit(entries[0])
+        return Settled(entries), self._settlements.submit(entries)
 
     def release(self, call: Call) -> "asyncio.Future[str]":
         """Free the hold of a call that never left us."""
-        return self._settlements.submit(bookkeeping.release_of(call=call, zone=self._zone))
+        return self.submit(bookkeeping.release_of(call=call, zone=self._zone))
 
     def submit(self, entry: Entry) -> "asyncio.Future[str]":
         """Book an entry that is complete already (the sweeper's)."""
-        return self._settlements.submit(entry)
+        return self._settlements.submit((entry,))
 
     def _judge(self, request: HoldRequest, verdict: Verdict) -> Admission:
         if verdict.verdict == "admitted":
@@ -214,7 +214,7 @@ class Books:
         window: int = row[0]
         return window
 
-    async def _write_entries(self, batch: list[Entry]) -> Sequence[str | Exception]:
+    async def _write_entries(self, batch: list[tuple[Entry, ...]]) -> Sequence[str | Exception]:
         for pause in (*SETTLE_RETRY_SECONDS, None):
             try:
                 return await self._settle_once(batch)
@@ -222,16 +222,19 @@ class Books:
                 await self._settling.drop()
                 if pause is None:
                     raise LedgerUnavailable(str(error)) from error
-                log.warning("settlement_retried", entries=len(batch), error=type(error).__name__)
+                log.warning("settlement_retried", attempts=len(batch), error=type(error).__name__)
                 await asyncio.sleep(pause)
             except REFUSED as error:
                 return await _one_by_one(self._write_entries, batch, error)
         raise AssertionError("unreachable")
 
-    async def _settle_once(self, batch: list[Entry]) -> list[str]:
+    async def _settle_once(self, batch: list[tuple[Entry, ...]]) -> list[str]:
+        """What became of each attempt: the state of its first part."""
         connection = await self._settling.get()
-        cursor = await connection.execute(SETTLE, (_json(batch),), prepare=True)
-        return [row[0] for row in await cursor.fetchall()]
+        entries = [entry for attempt in batch for entry in attempt]
+        cursor = await connection.execute(SETTLE, (_json(entries),), prepare=True)
+        states = iter(await cursor.fetchall())
+        return [[next(states) for _ in attempt][0][0] for attempt in batch]
 
     def _release_abandoned(self, request: HoldRequest, verdict: Verdict) -> None:
         """The caller left while its hold was being written."""
@@ -241,12 +244,6 @@ class Books:
 
 def _json(items: Sequence[Any]) -> str:
     return msgspec.json.encode(items).decode()
-
-
-def _looked_at(future: "asyncio.Future[str]") -> None:
-    """Nobody waits for a further part; its failure was logged where it happened."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def _one_by_one(

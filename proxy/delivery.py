@@ -37,8 +37,7 @@ class StreamDelivery:
                 "status": 200,
                 "headers": [
                     *STREAM_HEADERS,
-                    *self._headers,
-                    *served_headers(served),
+                    *dict([*self._headers, *served_headers(served)]).items(),  # one of a name: the last
                 ],
             }
         )

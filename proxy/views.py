@@ -107,8 +107,7 @@ class CallView(APIView):
                 "headers": [
                     JSON,
                     (b"content-length", str(len(body)).encode()),
-                    *self.common_headers(),
-                    *headers,
+                    *dict([*self.common_headers(), *headers]).items(),  # one of a name: the last
                 ],
             }
         )

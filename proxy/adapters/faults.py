@@ -22,7 +22,7 @@ _SNIPPET = 500
 # The vendor's headers that callers may see: clients pace themselves by them (checks L6). Never cookies,
 # hop-by-hop headers, or the account's own ids.
 _PASSED_ON = re.compile(
-    r"request-id|x-should-retry|retry-after(-ms)?|anthropic-ratelimit-[a-z-]+|x-ratelimit-[a-z-]+"
+    r"request-id|x-should-retry|retry-after(-ms)?|anthropic-ratelimit-[a-z0-9-]+|x-ratelimit-[a-z0-9-]+"
 )
 
 # Vendors quote the key that they refuse, whole or in part (checks M4).

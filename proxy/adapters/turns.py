@@ -32,6 +32,19 @@ def checked(conversation: Conversation) -> tuple[Turn, ...]:
     return merged
 
 
+def check_choice(conversation: Conversation) -> None:
+    """What is demanded must be offered (checks K6). Raises InvalidField."""
+    choice, offered = conversation.tool_choice, {tool.name for tool in conversation.tools}
+    if choice is None or choice.mode in ("auto", "none"):
+        return
+    place = conversation.name_of("tool_choice")
+    if not offered:
+        raise InvalidField(field=place, reason="a tool is demanded, and none is offered")
+    for name in (choice.name, *choice.allowed):
+        if name and name not in offered:
+            raise InvalidField(field=place, reason=f"the tool {name!r} is not among those offered")
+
+
 def texts(parts: Iterable[Text]) -> list[Text]:
     """Those that say something: vendors refuse empty and blank text."""
     return [part for part in parts if part.text.strip()]

@@ -137,7 +137,8 @@ def _forced_calls(ask: Ask, offered: dict[str, Tool]) -> list[ToolCall]:
     if ask.forced_tool:
         named = [mention for mention in named if mention.name == ask.forced_tool]
     if not named:
-        named = [plan.Mention(offered.get(ask.forced_tool or "", ask.tools[0]).name, None)]
+        tool = offered.get(ask.forced_tool or "", ask.tools[0])
+        named = [plan.Mention(tool.name, plan.dictated(ask.prompt, tool))]
     return [_call(mention, offered) for mention in (named if ask.parallel_tools else named[:1])]
 
 
@@ -189,8 +190,8 @@ def _text(ask: Ask, knobs: Knobs, script: profiles.Script | None) -> str:
 
 def _example(ask: Ask) -> Any:
     """JSON of the schema; where any object will do, with the keys that the prompt has in quotes."""
-    made = schemas.example(ask.schema)
-    return dict.fromkeys(plan.quoted(ask.prompt), "example") or made if made == {} else made
+    asked_for = dict.fromkeys(plan.quoted(ask.prompt), "example")
+    return asked_for if asked_for and ask.schema == schemas.ANY_OBJECT else schemas.example(ask.schema)
 
 
 def _filler(size: int) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from proxy.sandbox import anthropic_rules as rules
 from proxy.sandbox import anthropic_thinking as thinking_rules
+from proxy.sandbox import schemas
 from proxy.sandbox.anthropic_content import read_content, text_of, ttl_of
 from proxy.sandbox.anthropic_rules import bad
 from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, Turn, place_of
@@ -25,9 +26,15 @@ def read(body: Json, version: str) -> Ask:
     ask.reasoning = _reasoning(body)
     ask.show_thoughts = True
     ask.forced_tool = _forced_tool(body.get("tool_choice"))
-    ask.schema = rules.answer_schema(body)
+    ask.schema = rules.answer_schema(body) or _json_by_words(body)
     ask.tier = body.get("speed")
     return ask
+
+
+def _json_by_words(body: Json) -> Json | None:
+    """Claude has no JSON mode: it does what the system prompt says."""
+    asked = "one JSON object and nothing else" in text_of(body.get("system"))
+    return schemas.ANY_OBJECT if asked else None
 
 
 def read_input(body: Json, version: str) -> Ask:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from proxy.sandbox import schemas
 from proxy.sandbox.ask import Ask, Input, Json, Tool, check_range, place_of
 from proxy.sandbox.gemini_contents import bad, check_function_turns, read_parts, turn_of
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT, facts
@@ -162,4 +163,4 @@ def _schema(model: str, body: Json, config: Json) -> Json | None:
         raise bad("A response schema needs the response_mime_type 'application/json'.")
     if schema:
         return dict(schema)
-    return {"type": "object", "properties": {"answer": {}}} if is_json else None
+    return schemas.ANY_OBJECT if is_json else None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proxy.sandbox import openai_media, openai_rules
+from proxy.sandbox import openai_media, openai_rules, schemas
 from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, Turn, place_of, string_list
 from proxy.sandbox.openai_rules import bad, check_parameters, is_own
 from proxy.sandbox.profiles import DEFAULT_REASONING, REASONING_BY_EFFORT
@@ -207,4 +207,4 @@ def _schema(model: str, body: Json) -> Json | None:
         return None
     if is_own(model):
         openai_rules.check_json_is_mentioned(str(body["messages"]), "response_format", "messages")
-    return dict(openai_rules.ANY_JSON)
+    return dict(schemas.ANY_OBJECT)

@@ -18,7 +18,6 @@ FUNCTION_NAME = "^[a-zA-Z0-9_-]+$"
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 LONGEST_NAME = 64
 LONGEST_CALL_ID = 40
-ANY_JSON: Json = {"type": "object", "properties": {"answer": {}}}  # the schema of json_object answers
 
 
 def bad(message: str, param: str | None = None, code: str | None = None) -> Refused:

@@ -63,7 +63,7 @@ def _arguments(prompt: str, start: int) -> tuple[dict[str, Any] | None, int]:
 
 def natural(prompt: str, offered: list[Tool]) -> list[Mention]:
     """The tools that a prompt without the phrase speaks of."""
-    return [Mention(tool.name, _dictated(prompt, tool)) for tool in offered if _speaks_of(prompt, tool.name)]
+    return [Mention(tool.name, dictated(prompt, tool)) for tool in offered if _speaks_of(prompt, tool.name)]
 
 
 def quoted(prompt: str) -> list[str]:
@@ -78,7 +78,7 @@ def _speaks_of(prompt: str, name: str) -> bool:
     return "_" in name and bool(words) and all(re.search(rf"\b{word}\b", prompt.lower()) for word in words)
 
 
-def _dictated(prompt: str, tool: Tool) -> dict[str, Any] | None:
+def dictated(prompt: str, tool: Tool) -> dict[str, Any] | None:
     """Arguments as a call in the prompt has them, or strings as its quotes have them."""
     properties: dict[str, Any] = tool.schema.get("properties") or {}
     called = re.search(rf"\b{re.escape(tool.name)}\(([^()]*)\)", prompt)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from proxy.sandbox import media, openai_media, openai_rules
+from proxy.sandbox import media, openai_media, openai_rules, schemas
 from proxy.sandbox.ask import Ask, Input, Json, Refused, Tool, Turn, check_range, place_of
 from proxy.sandbox.openai_requests import forced_tool, model_of, reasoning, text_of, tools_for
 from proxy.sandbox.openai_rules import bad
@@ -221,4 +221,4 @@ def _schema(body: Json) -> Json | None:
     if shape.get("type") != "json_object":
         return None
     openai_rules.check_json_is_mentioned(f"{body.get('instructions')}{body['input']}", "text.format", "input")
-    return dict(openai_rules.ANY_JSON)
+    return dict(schemas.ANY_OBJECT)

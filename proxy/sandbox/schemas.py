@@ -4,6 +4,8 @@ from typing import Any
 
 from proxy.sandbox.ask import Json
 
+# What a JSON answer is made of when the caller gave no schema.
+ANY_OBJECT: Json = {"type": "object", "properties": {"answer": {}}}
 DEEPEST = 16  # a schema that refers to itself ends here
 FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",

@@ -1,16 +1,12 @@
-"""Checks C8 to C13 over sockets: what was served and used decides, whatever was asked for or is claimed."""
+"""Checks C8, C9, C11 and C13 over sockets: what was served and used decides, whatever was asked for."""
 
-import csv
-import io
-import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from tests.live import surfaces
-from tests.live.house import House, Row, shown
-from tests.live.surfaces import CHAT, MESSAGES, Surface
+from tests.checks.asking import STREAMED, SURFACES, ask
+from tests.live.house import House, shown
+from tests.live.surfaces import MESSAGES, Surface
 
 pytestmark = pytest.mark.live
 
@@ -21,13 +17,6 @@ kind = "openai_compatible"
 base_url = "SANDBOX/v1"
 api_key = "router-of-the-gateway"
 
-[[providers]]
-name = "trusted"
-kind = "openai_compatible"
-base_url = "SANDBOX/v1"
-api_key = "trusted-of-the-gateway"
-trusts_reported_cost = true
-
 [[models]]
 provider = "router"
 name = "mixtral"
@@ -37,33 +26,6 @@ effective_from = "2020-01-01T00:00:00Z"
 input = "1.00"
 output = "2.00"
 per_request = "0.025"
-
-[[models]]
-provider = "trusted"
-name = "qwen"
-max_output_tokens = 4096
-[[models.prices]]
-effective_from = "2020-01-01T00:00:00Z"
-input = "1.00"
-output = "2.00"
-
-[[models]]
-provider = "anthropic"
-name = "claude-fable-5"
-max_output_tokens = 64000
-[[models.prices]]
-effective_from = "2020-01-01T00:00:00Z"
-input = "10.00"
-output = "50.00"
-
-[[models]]
-provider = "anthropic"
-name = "claude-opus-4-8"
-max_output_tokens = 64000
-[[models.prices]]
-effective_from = "2020-01-01T00:00:00Z"
-input = "5.00"
-output = "25.00"
 
 [[models]]
 provider = "anthropic"
@@ -94,15 +56,6 @@ variant = "flex"
 input = "0.02"
 output = "0.000001"
 
-[[teams]]
-name = "shared"
-models = ["*"]
-[[teams.limits]]
-amount = "50.0"
-[[teams.limits]]
-unit = "requests"
-amount = "100"
-
 [[models]]
 provider = "openai"
 name = "gpt-4o-mini"
@@ -122,34 +75,6 @@ UNSOLD = [
     *("/v1/files", "/v1/files/file-1/content", "/v1/messages/batches", "/v1/messages/batches/b/results"),
     *("/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/fine_tuning/jobs"),
 ]
-
-
-SURFACES = pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])
-STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
-
-
-def ask(
-    house: House, surface: Surface, model: str, *, stream: bool, key: str = "", **fields: Any
-) -> tuple[str, str | None]:
-    """One call that is answered; its request id and the cost that its caller is told."""
-    headers = house.headers(key)
-    body = surface.body(model, **fields)
-    if stream:
-        streamed = surfaces.streamed(house, surface, body, headers=headers)
-        assert surface.is_whole(streamed), streamed
-        return streamed.request_id, streamed.headers.get("x-tallygate-cost-usd")
-    answer = house.http.post(surface.path, json=body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return answer.headers["x-request-id"], answer.headers.get("x-tallygate-cost-usd")
-
-
-def parts(house: House, request_id: str) -> list[Row]:
-    """The ledger's rows of a request, the called model's first, each with its model's name."""
-    return house.sql(
-        "SELECT e.*, m.name AS model FROM metering_costentry e JOIN catalog_languagemodel m ON m.id = e.model_id"
-        " WHERE e.request_id = %s ORDER BY e.attempt, e.part",
-        request_id,
-    )
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -298,118 +223,3 @@ def test_c9_a_search_that_is_offered_and_not_made_costs_nothing(house: House) ->
     request_id, _ = ask(house, MESSAGES, "claude-sonnet-4-5", stream=False, tools=[search])
 
     assert house.entry(request_id)["requests"] == 0
-
-
-CLAIM = {"prompt_tokens": 1_000, "completion_tokens": 0, "total_tokens": 1_000}
-
-
-@SURFACES
-@STREAMED
-@pytest.mark.parametrize(
-    ("cost", "flags"), [(4200, ["reported_cost_diverges"]), (0.00102, [])], ids=["astronomic", "tolerated"]
-)
-def test_c10_a_reported_cost_is_kept_and_ours_is_charged(
-    house: House, cost: float, flags: list[str], surface: Surface, stream: bool
-) -> None:
-    house.vendors.behave({"usage": CLAIM | {"cost": cost}})
-    request_id, told = ask(house, surface, "mixtral", stream=stream)
-    entry = house.entry(request_id)
-
-    assert (entry["cost"], entry["cost_reason"]) == (Decimal("0.001"), "")
-    assert (entry["reported_cost"], entry["flags"]) == (Decimal(str(cost)), flags)
-    assert told == (None if stream else "0.001")
-
-
-@SURFACES
-@STREAMED
-def test_c10_a_provider_that_is_trusted_with_it_is_booked_at_its_figure(
-    house: House, surface: Surface, stream: bool
-) -> None:
-    house.vendors.behave({"usage": CLAIM | {"cost": 0.313}})
-    request_id, told = ask(house, surface, "qwen", stream=stream)
-    entry = house.entry(request_id)
-
-    assert (entry["cost"], entry["cost_reason"]) == (Decimal("0.313"), "reported")
-    assert (entry["reported_cost"], entry["flags"]) == (Decimal("0.313"), ["reported_cost_diverges"])
-    assert told == (None if stream else "0.313")
-
-
-@SURFACES
-@STREAMED
-def test_c10_a_figure_that_does_not_come_is_not_zero(house: House, surface: Surface, stream: bool) -> None:
-    house.vendors.behave({"usage": CLAIM})
-    entry = house.entry(ask(house, surface, "qwen", stream=stream)[0])
-
-    assert (entry["cost"], entry["cost_reason"]) == (Decimal("0.001"), "")
-    assert (entry["reported_cost"], entry["flags"]) == (None, ["reported_cost_missing"])
-
-
-def handed_over(other: str) -> Row:
-    """claude-fable-5 was called, wrote nothing, and ``other`` answered (the shape of litellm#39294)."""
-    called = {"type": "message", "model": "claude-fable-5", "input_tokens": 408, "output_tokens": 0}
-    answered = {"type": "fallback_message", "model": other, "input_tokens": 412, "output_tokens": 264}
-    return {"usage": {"iterations": [called, answered]}}
-
-
-@SURFACES
-@STREAMED
-def test_c12_each_model_is_a_row_at_its_own_price(house: House, surface: Surface, stream: bool) -> None:
-    house.vendors.behave(handed_over("claude-opus-4-8"))
-    request_id, told = ask(house, surface, "claude-fable-5", stream=stream)
-    called, other = parts(house, request_id)
-
-    assert (called["model"], called["input"], called["output"]) == ("claude-fable-5", 408, 0)
-    assert (other["model"], other["input"], other["output"]) == ("claude-opus-4-8", 412, 264)
-    assert (called["cost"], other["cost"]) == (Decimal("0.00408"), Decimal("0.00866"))
-    assert (called["attempt"], other["attempt"], other["part"]) == (1, 1, 1)
-    assert told == (None if stream else "0.01274")
-
-
-@SURFACES
-@STREAMED
-def test_c12_a_model_that_is_not_in_the_catalog_is_unknown_and_not_free(
-    house: House, surface: Surface, stream: bool
-) -> None:
-    house.vendors.behave(handed_over("claude-mythos-1"))
-    request_id, told = ask(house, surface, "claude-fable-5", stream=stream)
-    called, other = parts(house, request_id)
-
-    assert called["cost"] == Decimal("0.00408")
-    assert (other["cost"], other["cost_reason"], other["served_model"]) == (
-        None,
-        "unpriced",
-        "claude-mythos-1",
-    )
-    assert (other["model"], other["price_id"], other["exposure"]) == ("claude-fable-5", None, called["held"])
-    assert told is None
-
-
-def test_c12_page_files_command_budgets_and_ledger_say_the_same(house: House) -> None:
-    """One call of two models, one of a model that nobody knows: $0.01274 + $0.00408 and one unknown."""
-    key = house.new_key(team="shared")
-    ids = []
-    for other in ("claude-opus-4-8", "claude-mythos-1"):
-        house.vendors.behave(handed_over(other))
-        ids.append(ask(house, CHAT, "claude-fable-5", stream=False, key=key)[0])
-    ledger = sum(entry["cost"] or 0 for request_id in ids for entry in parts(house, request_id))
-
-    assert ledger == Decimal("0.01682")
-    assert house.budget("shared")["spent"] == ledger
-    assert house.budget("shared", "requests")["spent"] == 2
-    command = json.loads(house.manage("spend", "--team", "shared", "--format", "json").stdout)["total"]
-    assert (command["calls"], command["attempts"], command["unpriced"]) == (2, 4, 1)
-    assert Decimal(command["cost_usd"]) == ledger
-    with house.person() as browser:
-        *_, total = csv_of(browser.get("/spend/export.csv?team=shared&by=model").text)
-        assert (total["calls"], total["attempts"], Decimal(total["cost_usd"])) == ("2", "4", ledger)
-        entries = csv_of(browser.get("/spend/entries/export.csv?team=shared").text)
-        assert sum(Decimal(row["cost_usd"] or 0) for row in entries) == ledger
-        assert sorted(row["part"] for row in entries) == ["0", "0", "1", "1"]
-        page = browser.get(f"/spend/entries/{ids[0]}/").text
-        assert "Part 2 of attempt 1: anthropic/claude-opus-4-8 worked on this answer too" in page
-        assert '<p class="big">$0.01274</p>' in page
-    house.verify()
-
-
-def csv_of(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))

@@ -170,7 +170,7 @@ def response_end(response: Json) -> str:
     """``completed``, or why an answer is incomplete."""
     reason = (response.get("incomplete_details") or {}).get("reason")
     assert (response["status"] == "incomplete") == bool(reason)
-    return reason or response["status"]
+    return str(reason or response["status"])
 
 
 @pytest.mark.parametrize("word", CLAUDES)

@@ -1,4 +1,4 @@
-"""Checks K3, K5, K6, K12 and K13: what every vendor is asked for callers of every dialect."""
+"""Checks K3, K5, K12 and K13: the conversation that every vendor gets from callers of every dialect."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from proxy.adapters.base import InvalidField
 from proxy.dialects.registry import CHAT, MESSAGES, RESPONSES
 from proxy.interchange.dialect import Dialect
-from tests.checks.translation import Json, written
+from tests.checks.translation import ASKED, EACH_PAIR, Json, written
 
 
 def chat_history(arguments: Any, *, content: Any = None, result: Any = "noon") -> Json:
@@ -48,17 +48,6 @@ def responses_history(arguments: Any) -> Json:
     }
 
 
-KINDS = ("anthropic", "gemini", "openai", "openai_compatible")
-# Every dialect with every vendor of another wire; where bytes pass the vendor judges for itself.
-PAIRS = [(dialect, kind) for dialect in (CHAT, MESSAGES, RESPONSES) for kind in KINDS]
-PAIRS = [
-    (dialect, kind)
-    for dialect, kind in PAIRS
-    if (dialect, kind) != (MESSAGES, "anthropic") and not (dialect is CHAT and kind.startswith("openai"))
-]
-EACH_PAIR = pytest.mark.parametrize(
-    ("dialect", "kind"), PAIRS, ids=[f"{dialect.name}-{kind}" for dialect, kind in PAIRS]
-)
 HISTORIES = {
     CHAT: [chat_history("")],
     MESSAGES: [messages_history(""), messages_history({})],
@@ -85,7 +74,6 @@ def _check_empty(kind: str, body: Json) -> None:
 
 # K5: results of parallel calls.
 NAMES = ("f", "g", "h")
-ASKED = {"role": "user", "content": "hi"}
 CALLING = {
     "role": "assistant",
     "content": None,
@@ -165,126 +153,6 @@ MISSING = {
 def test_k5_a_missing_result_is_refused_by_its_id(dialect: Dialect, kind: str) -> None:
     with pytest.raises(InvalidField, match="call_g"):
         written(dialect, kind, MISSING[dialect])
-
-
-# K6: tool choices, named as OpenAI names them, in each dialect's words.
-CHOICES = ["absent", "auto", "none", "required", "named"]
-PARALLEL = [None, True, False]
-SCHEMA = {"type": "object", "properties": {}}
-
-
-def asking(dialect: Dialect, choice: str, parallel: bool | None, *, tools: bool) -> Json:
-    """A request that chooses among the tools ``f`` and ``g``, or has none."""
-    if dialect is MESSAGES:
-        return _asking_messages(choice, parallel, tools=tools)
-    named: Json = {"type": "function", "function": {"name": "f"}}
-    offered: list[Json] = [
-        {"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in "fg"
-    ]
-    body: Json = {"messages": [ASKED]}
-    if dialect is RESPONSES:
-        named, body = {"type": "function", "name": "f"}, {"input": "hi"}
-        offered = [{"type": "function", "name": name, "parameters": SCHEMA, "strict": False} for name in "fg"]
-    if choice != "absent":
-        body["tool_choice"] = named if choice == "named" else choice
-    if parallel is not None:
-        body["parallel_tool_calls"] = parallel
-    return body | ({"tools": offered} if tools else {})
-
-
-def _asking_messages(choice: str, parallel: bool | None, *, tools: bool) -> Json:
-    body: Json = {"messages": [ASKED]}
-    said: Json = {"type": {"required": "any", "named": "tool", "absent": "auto"}.get(choice, choice)}
-    if choice == "named":
-        said["name"] = "f"
-    if parallel is not None:
-        said["disable_parallel_tool_use"] = not parallel
-    if choice != "absent" or parallel is not None:
-        body["tool_choice"] = said
-    return body | ({"tools": [{"name": name, "input_schema": SCHEMA} for name in "fg"]} if tools else {})
-
-
-def claudes_choice(choice: str, *, single: bool) -> Json | None:
-    """``none`` beside a word about parallel calls is an error there; a word alone demands nothing."""
-    if choice == "absent" and not single:
-        return None
-    said = {
-        "absent": {"type": "auto"},
-        "auto": {"type": "auto"},
-        "none": {"type": "none"},
-        "required": {"type": "any"},
-        "named": {"type": "tool", "name": "f"},
-    }[choice]
-    return {**said, "disable_parallel_tool_use": True} if single and choice != "none" else said
-
-
-GEMINIS_CHOICE: dict[str, Json | None] = {
-    "absent": None,
-    "auto": {"functionCallingConfig": {"mode": "AUTO"}},
-    "none": {"functionCallingConfig": {"mode": "NONE"}},
-    "required": {"functionCallingConfig": {"mode": "ANY"}},
-    "named": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
-}
-OPENAIS_CHOICE: dict[str, Any] = {
-    "absent": None,
-    "auto": "auto",
-    "none": "none",
-    "required": "required",
-    "named": {"type": "function", "function": {"name": "f"}},
-}
-EACH_CHOICE = pytest.mark.parametrize("choice", CHOICES)
-EACH_PARALLEL = pytest.mark.parametrize("parallel", PARALLEL)
-
-
-@EACH_CHOICE
-@EACH_PARALLEL
-@pytest.mark.parametrize("dialect", [CHAT, RESPONSES], ids=lambda dialect: dialect.name)
-def test_k6_claudes_tool_choice(dialect: Dialect, choice: str, parallel: bool | None) -> None:
-    body = written(dialect, "anthropic", asking(dialect, choice, parallel, tools=True))
-
-    assert body.get("tool_choice") == claudes_choice(choice, single=parallel is False)
-    assert [tool["name"] for tool in body["tools"]] == ["f", "g"]
-
-
-@EACH_CHOICE
-@EACH_PARALLEL
-@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES], ids=lambda dialect: dialect.name)
-def test_k6_geminis_tool_choice(dialect: Dialect, choice: str, parallel: bool | None) -> None:
-    body = written(dialect, "gemini", asking(dialect, choice, parallel, tools=True))
-
-    spoken = "auto" if dialect is MESSAGES and choice == "absent" and parallel is not None else choice
-    assert body.get("toolConfig") == GEMINIS_CHOICE[spoken]
-    assert [tool["name"] for tool in body["tools"][0]["functionDeclarations"]] == ["f", "g"]
-
-
-@EACH_CHOICE
-@EACH_PARALLEL
-@pytest.mark.parametrize("kind", ["openai", "openai_compatible"])
-@pytest.mark.parametrize("dialect", [MESSAGES, RESPONSES], ids=lambda dialect: dialect.name)
-def test_k6_openais_tool_choice(dialect: Dialect, kind: str, choice: str, parallel: bool | None) -> None:
-    body = written(dialect, kind, asking(dialect, choice, parallel, tools=True))
-
-    spoken = "auto" if dialect is MESSAGES and choice == "absent" and parallel is not None else choice
-    assert body.get("tool_choice") == OPENAIS_CHOICE[spoken]
-    told = parallel if kind == "openai" or parallel is False else None
-    assert body.get("parallel_tool_calls") is told
-
-
-@EACH_CHOICE
-@EACH_PARALLEL
-@EACH_PAIR
-def test_k6_without_tools_nothing_is_chosen_and_a_demand_is_refused(
-    dialect: Dialect, kind: str, choice: str, parallel: bool | None
-) -> None:
-    asked = asking(dialect, choice, parallel, tools=False)
-    if choice in ("required", "named"):
-        with pytest.raises(InvalidField, match="tool_choice"):
-            written(dialect, kind, asked)
-        return
-
-    body = written(dialect, kind, asked)
-
-    assert not {"tools", "tool_choice", "toolConfig", "parallel_tool_calls"} & set(body)
 
 
 # K12: texts that say nothing.

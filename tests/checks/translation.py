@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from proxy.adapters.registry import adapter_for
 from proxy.dialects.registry import CHAT, MESSAGES, RESPONSES
 from proxy.interchange.dialect import Call, Dialect
@@ -21,6 +23,18 @@ READERS: dict[str, Callable[[Json], Any]] = {
     "anthropic": lambda body: anthropic_requests.read(body, ANTHROPIC_VERSION),
     "gemini": lambda body: gemini_requests.read(DEFAULT_MODELS["gemini"], body, stream=False),
 }
+KINDS = ("anthropic", "gemini", "openai", "openai_compatible")
+# Every dialect with every vendor of another wire; where bytes pass the vendor judges for itself.
+PAIRS = [(dialect, kind) for dialect in (CHAT, MESSAGES, RESPONSES) for kind in KINDS]
+PAIRS = [
+    (dialect, kind)
+    for dialect, kind in PAIRS
+    if (dialect, kind) != (MESSAGES, "anthropic") and not (dialect is CHAT and kind.startswith("openai"))
+]
+EACH_PAIR = pytest.mark.parametrize(
+    ("dialect", "kind"), PAIRS, ids=[f"{dialect.name}-{kind}" for dialect, kind in PAIRS]
+)
+ASKED: Json = {"role": "user", "content": "hi"}
 HEAD: dict[Dialect, Json] = {CHAT: {}, MESSAGES: {"max_tokens": 100}, RESPONSES: {}}
 
 

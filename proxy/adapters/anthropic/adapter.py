@@ -26,7 +26,9 @@ class AnthropicAdapter:
 
     def links_for(self, call: Call, target: Target) -> tuple[str, ...]:
         """The links in the messages that the gateway must fetch before ``request_for``."""
-        if call.dialect.name in (*_OWN, "embeddings"):
+        if call.dialect.name in _OWN:
+            return passthrough.links_for(call, target)
+        if call.dialect.name == "embeddings":
             return ()
         return request.links_for(call, target)
 

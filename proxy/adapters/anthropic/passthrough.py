@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from proxy.adapters import faults
-from proxy.adapters.anthropic import finish, response, usage
+from proxy.adapters.anthropic import finish, passed_links, response, usage
 from proxy.adapters.anthropic.headers import headers_for
 from proxy.adapters.anthropic.thinking import SMALLEST_BUDGET
 from proxy.adapters.base import Answer, Target, VendorRequest
@@ -34,14 +34,24 @@ def request_for(call: Call, target: Target) -> VendorRequest:
     fields["model"] = _raw(target.model)
     if call.dialect.name == "messages":
         _lower_ceiling(fields, call.body, target)
+    messages = call.body.get("messages")
     if signatures.may_hold(call.raw) or signatures.may_be_sealed(call.raw):
-        fields["messages"] = _raw(_without_foreign_proofs(call.body.get("messages")))
+        messages = _without_foreign_proofs(messages)
+    if links_for(call, target):
+        messages = passed_links.with_content(messages, call.links)
+    if messages is not call.body.get("messages"):
+        fields["messages"] = _raw(messages)
     return VendorRequest(
         url=target.base_url + _PATHS[call.dialect.name],
         headers=headers_for(target, call.headers),
         body=wire.encode(fields),
         dropped=tuple(name for name in given if name not in fields),
     )
+
+
+def links_for(call: Call, target: Target) -> tuple[str, ...]:
+    """The links to fetch: none where the endpoint follows them, as Anthropic's own does."""
+    return () if target.follows_links else passed_links.urls_in(call.body.get("messages"))
 
 
 def response_from(body: bytes, headers: Mapping[str, str], target: Target) -> Answer:

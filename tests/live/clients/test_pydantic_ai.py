@@ -110,7 +110,7 @@ class TestTwoTools:
         assert counting.calls == [("add", 2, 3), ("multiply", 5, 4)]
         assert result.output == "The tool answered: 20"
         assert result.usage.requests == len(house.vendors.calls()) == 3
-        assert result.usage.output_tokens == total(house, "output")
+        assert result.usage.output_tokens == total(house, "output") + total(house, "reasoning")
 
     async def test_run_stream(self, house: House, surface: str, name: str) -> None:
         async with model_on(house, surface, name) as model:
@@ -121,7 +121,7 @@ class TestTwoTools:
         assert "".join(pieces) == "The tool answered: 20"
         assert len(pieces) > 1
         assert result.usage.requests == len(house.vendors.calls()) == 3
-        assert result.usage.output_tokens == total(house, "output")
+        assert result.usage.output_tokens == total(house, "output") + total(house, "reasoning")
 
     async def test_in_parallel(self, house: House, surface: str, name: str) -> None:
         async with model_on(house, surface, name) as model:

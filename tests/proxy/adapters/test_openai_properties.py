@@ -90,16 +90,23 @@ def conversations(draw: st.DrawFn) -> list[dict[str, Any]]:
     return messages
 
 
-EXTRAS = st.fixed_dictionaries(
+TOOLS = st.fixed_dictionaries(
+    {
+        "tools": st.just(
+            [{"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}}]
+        )
+    },
+    optional={
+        "tool_choice": st.sampled_from(
+            [{"type": "auto"}, {"type": "any"}, {"type": "none"}, {"type": "tool", "name": "f"}]
+        )
+    },
+)
+SETTINGS = st.fixed_dictionaries(
     {},
     optional={
         "system": WORDS | st.lists(TEXT, min_size=1, max_size=2),
-        "tools": st.just(
-            [{"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {}}}]
-        ),
-        "tool_choice": st.sampled_from(
-            [{"type": "auto"}, {"type": "any"}, {"type": "none"}, {"type": "tool", "name": "f"}]
-        ),
+        "tool_choice": st.sampled_from([{"type": "auto"}, {"type": "none"}]),
         "thinking": st.sampled_from([{"type": "disabled"}, {"type": "enabled", "budget_tokens": 5000}]),
         "output_config": st.sampled_from(
             [{"effort": "max"}, {"format": {"type": "json_schema", "schema": {}}}]
@@ -108,6 +115,7 @@ EXTRAS = st.fixed_dictionaries(
         "max_tokens": st.integers(16, 10**6),
     },
 )
+EXTRAS = SETTINGS | st.builds(lambda settings, tools: {**settings, **tools}, SETTINGS, TOOLS)
 
 CHAT_BODY: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsNonStreaming)
 RESPONSES_BODY: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)

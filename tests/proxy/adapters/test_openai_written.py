@@ -436,9 +436,16 @@ def test_the_choice_among_tools(kind: str, choice: dict[str, Any], expected: dic
     assert {name: body[name] for name in ("tool_choice", "parallel_tool_calls") if name in body} == expected
 
 
-@pytest.mark.parametrize(("choice", "expected"), CHOICES)
-def test_without_tools_there_is_no_choice(choice: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert expected
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "f"}])
+@pytest.mark.parametrize("kind", ["openai", "openai_compatible"])
+def test_what_is_demanded_must_be_offered(choice: dict[str, Any], kind: str) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        body_of(asked(tool_choice=choice), kind)
+    assert refusal.value.field == "tool_choice"
+
+
+@pytest.mark.parametrize("choice", [{"type": "auto"}, {"type": "none"}])
+def test_without_tools_there_is_no_choice(choice: dict[str, Any]) -> None:
     assert not body_of(asked(tool_choice=choice)).keys() & {"tool_choice", "parallel_tool_calls", "tools"}
 
 

@@ -16,7 +16,7 @@ MULTIPLY = ("multiply", {"a": 5, "b": 4})
 
 def quoted(result: str) -> str:
     """How the last answer quotes a result: Gemini's results are objects."""
-    return f"The tool answered: {result}" if wire == "generate" else f"The tool answered: {result}"
+    return f"The tool answered: {result}"
 
 
 @every_wire

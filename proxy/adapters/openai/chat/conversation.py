@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from proxy.adapters import turns
 from proxy.adapters.base import Target, VendorRequest
 from proxy.adapters.openai import effort, media, models, request, settings
 from proxy.adapters.openai.chat import messages
@@ -93,6 +94,7 @@ def _compatible(conversation: Conversation) -> Json:
 
 def _tools(conversation: Conversation, target: Target) -> Json:
     """Tools and how to choose among them; nothing without any, as the vendor refuses a choice then (K6)."""
+    turns.check_choice(conversation)
     own = target.kind == "openai"
     choice = conversation.tool_choice
     tools = conversation.tools

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from proxy.adapters import turns
 from proxy.adapters.base import Target, UnsupportedField, VendorRequest
 from proxy.adapters.openai import effort, media, models, request, settings
 from proxy.adapters.openai.responses import items
@@ -56,6 +57,7 @@ def prompt_of(call: Call, target: Target) -> Json:
     body: Json = {"model": target.model, "input": items.items_of(conversation, call, target)}
     if conversation.system:
         body["instructions"] = "\n\n".join(part.text for part in conversation.system)
+    turns.check_choice(conversation)
     if conversation.tools:
         body |= _tools(conversation)
     text: Json = {"format": _format(asked.format)} if asked.format else {}
