@@ -1,9 +1,9 @@
 """From how an attempt ended to the row that is booked: pure decisions, no IO.
 
-Note [Nothing a vendor says stops a booking]: what PostgreSQL refuses is not booked, and the call is swept as lost
-although its usage was known. So here every word is cut to its column and rid of what no text column takes,
-what no JSON column takes is dropped, and a count that no answer can have is unknown. What the caller says (route,
-tags, its own request id) was stored with the hold before.
+Note [Nothing a vendor says stops a booking]: what PostgreSQL refuses is not booked, and the call is swept as
+lost although its usage was known. So here every word is cut to its column and rid of what no text column
+takes, what no JSON column takes is dropped, and a count that no answer can have is unknown. What the caller
+says (the route, tags, its own request id) was stored with the hold before.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from catalog.snapshot import CatalogSnapshot, PriceRow, ProviderRow
+from catalog.snapshot import CatalogSnapshot, PriceRow
 from metering import costing, reported, shares, windows
 from metering.entries import Admission, Call, Entry, Result
 from metering.shares import Share
@@ -46,8 +46,8 @@ def entries_for(
 ) -> tuple[Entry, ...]:
     """The cost entries of one attempt: the called model's, then those of other models that the vendor used.
 
-    ``catalog`` says whether the provider's own figure is trusted, and what the other models cost. Whatever the
-    vendor said, PostgreSQL takes the entries: see Note [Nothing a vendor says stops a booking].
+    ``catalog`` says whether the provider's own figure is trusted, and what the other models cost.
+    See Note [Nothing a vendor says stops a booking].
     """
     called = catalog.models.get(admission.call.model_id) if catalog else None
     provider = called.provider if called else None
@@ -178,7 +178,7 @@ def _by_model(
     main = entry_for(admission=admission, result=alone, prices=prices, zone=zone)
     entries = (main, *(_part_of(main, n, share, admission, result) for n, share in enumerate(others, 1)))
     for further in [entry for entry in entries if entry.cost is None][1:]:
-        # The first states what was set aside for all of them. Nothing would mean that nobody knows their most.
+        # The first states what was set aside for them all; None would say that nobody knows their most.
         further.exposure = None if admission.held_usd is None else Decimal(0)
     return entries
 

@@ -233,8 +233,9 @@ class Books:
         connection = await self._settling.get()
         entries = [entry for attempt in batch for entry in attempt]
         cursor = await connection.execute(SETTLE, (_json(entries),), prepare=True)
-        states = iter(await cursor.fetchall())
-        return [[next(states) for _ in attempt][0][0] for attempt in batch]
+        rows = iter(await cursor.fetchall())
+        states = [[next(rows)[0] for _ in attempt] for attempt in batch]
+        return [of_attempt[0] for of_attempt in states]
 
     def _release_abandoned(self, request: HoldRequest, verdict: Verdict) -> None:
         """The caller left while its hold was being written."""

@@ -66,6 +66,13 @@ def always(rule: Rule, *harmless: Any) -> Field:
     return Field("", harmless, rule)
 
 
+# With these a caller could send our credential elsewhere (litellm#37053). No vendor has a use for them.
+REDIRECTING: Fields = dict.fromkeys(
+    ("api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"),
+    always(dropped("would redirect the gateway's own credential; never forwarded")),
+)
+
+
 def parted(parts: "Fields") -> Field:
     return Field(rule=mapped("each part by its own rule"), parts=parts)
 

@@ -6,10 +6,12 @@ sandbox says the same everywhere, so that an answer is known to the letter.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -129,6 +131,47 @@ def test_a_stop_sequence(house: House, surface: Surface, model: str) -> None:
     assert (answer.text, answer.finish) == ("The sandbox was ", "stop")
 
 
+@EACH_SURFACE
+@EACH_MODEL
+def test_how_a_vendor_cuts_its_stream_makes_no_difference(house: House, surface: Surface, model: str) -> None:
+    """Events and letters split over writes, the other line ends, signs of life, and calls that take turns."""
+    cut = {"split_bytes": 7, "crlf": True, "heartbeat": 0.001, "chunk_delay": 0.004}
+    house.vendors.behave(
+        {**cut, "interleave": True, "argument_chunks": 5, "preamble": "Grüße: 你好, \U0001f44b\u2028."}
+    )
+    ask = Ask(f"{ADD} and {MULTIPLY}", tools=("add", "multiply"))
+
+    answer = asked(house, surface, model, ask)
+
+    assert answer.text == "Grüße: 你好, \U0001f44b\u2028."
+    assert answer.calls == (ADDED, MULTIPLIED)
+
+
+SAME_WIRE = [(CHAT, "gpt-4o"), (CHAT, "llama"), (MESSAGES, "claude-haiku-4-5"), (RESPONSES, "gpt-5.6-luna")]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize(("surface", "model"), SAME_WIRE, ids=lambda value: getattr(value, "name", value))
+def test_where_dialect_and_wire_are_the_same_the_answers_bytes_are(
+    house: House, surface: Surface, model: str, stream: bool
+) -> None:
+    """But for the second in which an answer was made."""
+    house.vendors.behave({"static_id": "same", "heartbeat": 0.01, "chunk_delay": 0.0})
+    body = situations.body(surface, model, Ask(f"say first, {ADD}", tools=("add",))) | {"stream": stream}
+    body |= _with_usage(surface) if stream else {}
+    headers = {"authorization": "Bearer sk-direct", "anthropic-version": "2023-06-01"}
+
+    direct = httpx2.post(f"{house.vendors.base_url}{surface.path}", json=body, headers=headers)
+    through = house.http.post(surface.path, json=body, headers=house.headers())
+
+    assert (direct.status_code, through.status_code) == (200, 200)
+    assert _timeless(through.content) == _timeless(direct.content)
+
+
+def _timeless(body: bytes) -> bytes:
+    return re.sub(rb'"created(_at)?":\d+', b"", body)
+
+
 THINKERS = [model for model in MODELS if model != "gpt-4o"]
 # OpenAI shows what its own models thought on /responses alone, which these calls do not take; a budget of
 # tokens has no word at compatible vendors, which the caller is told.
@@ -168,22 +211,29 @@ def test_what_a_cache_gave_is_told_and_booked(house: House, surface: Surface, mo
 
 
 WIRES = {CHAT: "chat", MESSAGES: "messages", RESPONSES: "responses"}
+THINKING: dict[Surface, Row] = {
+    CHAT: {"reasoning_effort": "low"},
+    MESSAGES: {"thinking": loops.THINKING},
+    RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
+}
 
 
 @EACH_SURFACE
 @EACH_MODEL
+@pytest.mark.parametrize("how", ["", "think in secret, "], ids=["openly", "in secret"])
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
-def test_a_tool_loop_comes_to_its_end(house: House, surface: Surface, model: str, stream: bool) -> None:
+def test_a_tool_loop_comes_to_its_end(
+    house: House, surface: Surface, model: str, how: str, stream: bool
+) -> None:
     """By the vendors' SDKs. Whatever signs of its thinking a vendor wants back, it gets, or would refuse."""
+    extra = THINKING[surface] if model in THINKERS else {"thinking": anthropic.omit}
+    options: Row = {"model": model, "extra": extra if model in THINKERS or surface is MESSAGES else {}}
     with (
         house.sdk(max_retries=0) as for_openai,
         anthropic.Anthropic(api_key=house.key, base_url=house.url, max_retries=0) as for_anthropic,
     ):
         sdks: Any = Sdks(openai=for_openai, anthropic=for_anthropic, gemini=None)  # type: ignore[arg-type]
-        options: Row = {"model": model}
-        if surface is MESSAGES and model == "gpt-4o":
-            options["extra"] = {"thinking": anthropic.omit}
-        run = loops.run(sdks, WIRES[surface], f"{ADD} then {MULTIPLY}", stream=stream, **options)
+        run = loops.run(sdks, WIRES[surface], f"{how}{ADD} then {MULTIPLY}", stream=stream, **options)
 
     assert run.rounds == [[ADDED], [MULTIPLIED]]
     assert run.text.startswith("The tool answered: ")
@@ -192,6 +242,8 @@ def test_a_tool_loop_comes_to_its_end(house: House, surface: Surface, model: str
     assert len(calls) == 3
     for call in calls:
         bills.check(house, call["client_request_id"][:36], model)
+    if model in THINKERS and (surface.name, model) not in HIDDEN:
+        assert all(bills.columns(call)["reasoning"] for call in calls)
 
 
 CLASSES = {400: "BadRequestError", 429: "RateLimitError", 500: "InternalServerError"}

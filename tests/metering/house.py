@@ -230,9 +230,14 @@ def admit(*items: dict[str, Any]) -> list[Verdict]:
         return [Verdict(*row) for row in cursor.fetchall()]
 
 
+def batch(*entries: dict[str, Any]) -> str:
+    """metering_settle's argument, for whoever has a connection of its own."""
+    return json.dumps(entries)
+
+
 def settle(*entries: dict[str, Any]) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM metering_settle(%s) ORDER BY ordinal", [json.dumps(entries)])
+        cursor.execute("SELECT state FROM metering_settle(%s) ORDER BY ordinal", [batch(*entries)])
         return [state for (state,) in cursor.fetchall()]
 
 

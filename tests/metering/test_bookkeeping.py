@@ -183,17 +183,69 @@ def test_a_vendors_texts_are_made_storable_at_the_length_of_their_columns() -> N
         finish_reason=odd,
         served_model=odd,
         upstream_id=odd,
+        error_class=odd,
+        variant=odd,
     )
 
     texts = (booked.error_message, booked.finish_reason, booked.served_model, booked.upstream_id)
-    assert [len(text) for text in texts] == [499, 39, 199, 199]
-    assert {text[:2] for text in texts} == {"?x"}
+    assert [len(text) for text in (*texts, booked.error_class, booked.variant)] == [499, 39, 199, 199, 19, 9]
+    assert {text[:2] for text in (*texts, booked.error_class, booked.variant)} == {"?x"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ((), ()),
+        (("usage_mismatch",), ("usage_mismatch",)),
+        (("b", "a", "b"), ("b", "a")),
+        (("native_finish:" + "x" * 40,), ("native_finish:" + "x" * 26,)),
+        (("left_out:" + "x" * 31 + "1", "left_out:" + "x" * 31 + "2"), ("left_out:" + "x" * 31,)),
+        (("native_finish:a\x00b", "native_finish:\ud800"), ("native_finish:ab", "native_finish:?")),
+    ],
+)
+def test_flags_are_made_storable_and_kept_once(flags: tuple[str, ...], kept: tuple[str, ...]) -> None:
+    assert entry(usage=USAGE, usage_source="reported", flags=flags).flags == kept
+
+
+def counted(usage: Usage) -> Entry:
+    result = Result(outcome="ok", usage=usage, usage_source="reported")
+    [booked] = bookkeeping.entries_for(
+        admission=ADMISSION, result=result, prices=PRICES, zone=ZoneInfo("UTC")
+    )
+    return booked
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_count_that_no_answer_can_have_makes_the_usage_unknown(bucket: str) -> None:
+    booked = counted(Usage(**{bucket: 10**9 + 1}))
+
+    assert (booked.cost, booked.cost_reason, booked.usage_source) == (None, "no_usage", "unknown")
+    assert (booked.exposure, booked.exposure_tokens) == (Decimal("0.60"), 150)
+    assert {getattr(booked, bucket) for bucket in BUCKETS} == {None}
+    assert booked.flags == ("usage_out_of_range",)
+
+
+def test_a_thousand_million_tokens_are_counted() -> None:
+    booked = counted(Usage(input=10**9))
+
+    assert (booked.cost, booked.input, booked.flags) == (Decimal(1000), 10**9, ())
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
 
 
 @pytest.mark.parametrize(
     "raw",
-    [{"note": "a\x00b"}, {"a\x00b": 1}, {"note": "\ud800"}, {"padding": "x" * 4_096}],
-    ids=["nul", "nul in a name", "surrogate", "too large"],
+    [
+        *({"note": "a\x00b"}, {"a\x00b": 1}, {"note": "\ud800"}, {"padding": "x" * 4_096}),
+        {"count": 10**25},
+        {"deep": nested(1_500)},
+    ],
+    ids=["nul", "nul in a name", "surrogate", "too large", "more than 64 bits", "nested too deeply"],
 )
 def test_reported_usage_that_cannot_be_kept_is_dropped_and_flagged(raw: dict[str, Any]) -> None:
     booked = entry(usage=USAGE, usage_source="reported", raw_usage=raw, flags=("usage_mismatch",))

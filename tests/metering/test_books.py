@@ -16,7 +16,7 @@ from metering.entries import Admission, Bounds, Call, Entry
 from metering.errors import LedgerUnavailable, LimitReached
 from metering.limit_book import LimitRow
 from metering.models import Limit
-from metering.usage import Usage
+from metering.usage import Part, Usage
 from tests.metering import house as h
 from tests.metering import ledger
 from tests.metering.house import House
@@ -262,17 +262,29 @@ def books_entry(admission: Admission, house: House, **fields: Any) -> Entry:
     return entry
 
 
-async def test_usage_beyond_what_can_be_counted_fails_alone(books: Books, own: str, own_house: House) -> None:
-    admissions = [await hold(books, ledger.call(own_house)) for _ in range(2)]
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"usage": Usage(input=10**25)},
+        {"flags": ("native_finish:" + "x" * 40, "left_out:a\x00b", "\ud800")},
+        {"raw_usage": {"count": 10**25}},
+        {"raw_usage": {"rate": float("nan")}},
+        *(
+            {name: "\x00\ud800" + "\U0001f600" * 1_000}
+            for name in ("finish_reason", "served_model", "upstream_id", "error_message", "error_class")
+        ),
+        {"variant": "a tier that nobody ever heard of"},
+        {"parts": tuple(Part(f"model-{number}", Usage(input=1)) for number in range(40_000))},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+async def test_nothing_that_a_vendor_says_stops_a_booking(
+    books: Books, own: str, own_house: House, said: dict[str, Any]
+) -> None:
+    admission = await hold(books, ledger.call(own_house))
 
-    ended = await asyncio.gather(
-        settle(books, own_house, admissions[0], usage=Usage(input=10**25)),
-        settle(books, own_house, admissions[1]),
-        return_exceptions=True,
-    )
-
-    assert isinstance(ended[0], psycopg.Error)
-    assert ended[1] == "booked"
+    assert await settle(books, own_house, admission, **said) == "booked"
+    assert (await holds(own), len(await costs(own))) == (0, 1)
 
 
 async def test_a_lost_entry_and_the_real_one_in_the_same_batch_are_booked_one_after_the_other(

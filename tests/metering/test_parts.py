@@ -1,7 +1,6 @@
 """Several models inside one answer: one row each, at each model's own price."""
 
 import dataclasses
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,14 +9,9 @@ import msgspec
 import pytest
 
 from catalog.snapshot import CatalogSnapshot, ModelRow, PriceRow, ProviderRow
-from metering import bookkeeping, shares, verification
-from metering.books import Books
+from metering import bookkeeping, shares
 from metering.entries import Admission, Entry, Result
-from metering.models import Limit
 from metering.usage import OTHER_MODEL, Part, Usage
-from tests.metering import house as h
-from tests.metering import ledger
-from tests.metering.house import House
 from tests.metering.prices import row
 from tests.metering.test_bookkeeping import ADMISSION, CALL
 
@@ -103,7 +97,15 @@ def test_parts_of_unknown_cost_state_the_hold_once() -> None:
     own, advice = entries(known=catalog(SONNET), flags=(OTHER_MODEL, "unpriced:code_execution_requests"))
 
     assert (own.cost, own.cost_reason, advice.cost) == (None, "unpriced_component", None)
-    assert (own.exposure, advice.exposure) == (Decimal("0.60"), None)
+    assert (own.exposure, advice.exposure) == (Decimal("0.60"), Decimal(0))
+
+
+def test_where_nothing_was_held_no_part_of_unknown_cost_states_anything() -> None:
+    nothing = msgspec.structs.replace(ADMISSION, held_usd=None)
+    own, advice = entries(known=catalog(SONNET), admission=nothing, flags=("unpriced:ocr",))
+
+    assert (own.cost, advice.cost) == (None, None)
+    assert (own.exposure, advice.exposure) == (None, None)
 
 
 def test_usage_of_another_model_that_nobody_told_apart_is_unknown() -> None:
@@ -142,95 +144,27 @@ def test_what_the_parts_do_not_tell_is_the_called_models() -> None:
     assert own == Usage(input=1_000, output=100, requests=2)
 
 
-# On committed data
+def answered_by(models: int) -> dict[str, Any]:
+    """An answer that so many models other than the called one worked on, a token each."""
+    return {
+        "usage": Usage(input=models),
+        "parts": tuple(Part(f"opus-{number}", Usage(input=1)) for number in range(models)),
+    }
 
 
-@pytest.fixture
-async def books(own: str, own_house: House) -> AsyncIterator[Books]:
-    async with ledger.open_books(own) as (books, _):
-        yield books
-    assert ledger.differences() == []
+def test_twenty_other_models_have_a_row_each() -> None:
+    assert len(entries(**answered_by(20))) == 21
 
 
-@pytest.fixture
-def limits(own_house: House) -> list[Limit]:
-    return [h.make_limit(own_house, "10", unit=unit) for unit in ("usd", "requests")]
+def test_more_models_than_a_bill_can_mean_are_not_told_apart() -> None:
+    [entry] = entries(**answered_by(21), flags=())
+
+    assert (entry.cost, entry.cost_reason, entry.input) == (None, "unpriced_component", 21)
+    assert (entry.exposure, entry.flags) == (Decimal("0.60"), (OTHER_MODEL,))
 
 
-async def test_all_parts_are_durable_when_the_first_is(
-    books: Books, own: str, own_house: House, limits: list[Limit]
-) -> None:
-    house = own_house
-    admission = await books.hold(
-        call=ledger.call(house),
-        bounds=ledger.BOUNDS,
-        limits=await ledger.limits(own, house),
-        expires_at=ledger.FAR_AWAY,
-    )
-    called = model(house.model, "gpt-4o", *ledger.prices(house))
-    other = model(house.unpriced_model, "gpt-next", row(house.price, input="5", output="25"))
-    result = Result(
-        outcome="ok",
-        usage=OWN.plus(ADVICE),
-        usage_source="reported",
-        parts=(Part("", OWN), Part("gpt-next", ADVICE)),
-    )
+def test_a_part_that_counts_more_than_any_answer_can_have_makes_the_usage_unknown() -> None:
+    [entry] = entries(parts=(Part("opus", Usage(input=10**9 + 1)),))
 
-    settled, durable = books.settle(
-        admission=admission, result=result, prices=called.prices, catalog=catalog(called, other)
-    )
-
-    assert await durable == "booked"
-    assert settled.cost == Decimal("0.01145")
-    query = "SELECT part, model_id, attempt, cost FROM metering_costentry ORDER BY part"
-    assert await ledger.rows(own, query) == [
-        {"part": 0, "model_id": house.model, "attempt": 1, "cost": Decimal("0.0012")},
-        {"part": 1, "model_id": house.unpriced_model, "attempt": 1, "cost": Decimal("0.01025")},
-    ]
-    daily = "SELECT model_id, calls, attempts, cost FROM metering_dailyspend ORDER BY calls DESC"
-    assert await ledger.rows(own, daily) == [
-        {"model_id": house.model, "calls": 1, "attempts": 1, "cost": Decimal("0.0012")},
-        {"model_id": house.unpriced_model, "calls": 0, "attempts": 1, "cost": Decimal("0.01025")},
-    ]
-    windows = f"SELECT held, spent FROM metering_limitwindow WHERE limit_id = {limits[1].pk}"
-    assert await ledger.rows(own, windows) == [{"held": 0, "spent": 1}]
-
-
-async def test_settling_again_books_no_part_twice(books: Books, own: str, own_house: House) -> None:
-    admission = await books.hold(
-        call=ledger.call(own_house), bounds=ledger.BOUNDS, limits=[], expires_at=ledger.FAR_AWAY
-    )
-    result = Result(outcome="ok", usage=OWN.plus(ADVICE), usage_source="reported", parts=PARTS)
-
-    for state in ("booked", "duplicate"):
-        _, durable = books.settle(
-            admission=admission, result=result, prices=ledger.prices(own_house), catalog=None
-        )
-        assert await durable == state
-    assert len(await ledger.rows(own, "SELECT 1 FROM metering_costentry")) == 2
-
-
-def test_a_window_opened_later_counts_one_request(house: House) -> None:
-    request = h.new_request()
-    h.settle(
-        h.entry(house, request=request, tokens={"input": 1}, cost="0.1"),
-        h.entry(house, request=request, tokens={"input": 1}, cost="0.2", part=1),
-    )
-
-    assert h.window(h.opened(house, "5", unit="requests"))[1] == 1
-    assert h.window(h.opened(house, "5"))[1] == Decimal("0.3")
-
-
-def test_a_part_that_comes_after_the_sweep_is_booked_beside_the_correction(house: House) -> None:
-    window = h.opened(house, "5")
-    item = h.hold(house, window)
-    h.admit(item)
-    h.settle(h.lost(item, house, exposure="0.60", tokens=150))
-
-    part = h.settled_hold(item, house, tokens={"input": 1}, cost="0.2", part=1, latency_ms=None)
-    own = h.settled_hold(item, house, tokens={"input": 1}, cost="0.1")
-
-    assert h.settle(part, own) == ["booked", "late"]
-    assert h.settle(part, own) == ["duplicate", "duplicate"]
-    assert h.window(window) == (Decimal(0), Decimal("0.3"), Decimal(0))
-    assert verification.verify().differences == []
+    assert (entry.cost, entry.cost_reason, entry.input) == (None, "no_usage", None)
+    assert entry.flags == (OTHER_MODEL, "usage_out_of_range")

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from catalog.snapshot import PriceRow
 from metering import bookkeeping, reported
 from metering.entries import Entry, Result
 from metering.usage import Part, Usage
@@ -30,6 +31,22 @@ def entry(*, prices: Any = PRICES, terms: Any = None, **result: Any) -> Entry:
         catalog=catalog(called),
     )
     return entry
+
+
+def entries(*, others: list[PriceRow], terms: Any, **result: Any) -> tuple[Entry, ...]:
+    """Of an answer of which USAGE was the model ``opus``'s, which has the prices ``others``."""
+    seller = provider(**terms)
+    called, other = (
+        model(CALL.model_id, "m", *PRICES, seller=seller),
+        model(8, "opus", *others, seller=seller),
+    )
+    return bookkeeping.entries_for(
+        admission=ADMISSION,
+        result=Result(outcome="ok", usage_source="reported", parts=(Part("opus", USAGE),), **result),
+        prices=PRICES,
+        zone=ZoneInfo("UTC"),
+        catalog=catalog(called, other),
+    )
 
 
 TRUSTED = {"trusts_reported_cost": True}
@@ -96,6 +113,33 @@ def test_where_it_is_trusted_a_whole_answers_figure_is_not_split() -> None:
     found = entry(reported_cost=Decimal("0.002"), terms=TRUSTED, parts=(Part("other", USAGE),))
 
     assert (found.cost, found.input) == (Decimal("0.002"), 1_000)
+
+
+OPUS = row(9, input="5", output="25")
+
+
+@pytest.mark.parametrize("terms", [{}, TRUSTED])
+@pytest.mark.parametrize(
+    ("figure", "flagged"),
+    [("0.006", False), ("0.0063", False), ("0.0064", True), ("0.002", True)],
+)
+def test_where_several_models_worked_it_is_compared_with_what_they_cost_together(
+    figure: str, flagged: bool, terms: dict[str, bool]
+) -> None:
+    """0.001 for the called model and 0.005 for the other; all at the called model's price would be 0.002."""
+    found = entries(usage=USAGE.plus(USAGE), reported_cost=Decimal(figure), terms=terms, others=[OPUS])
+
+    assert ("reported_cost_diverges" in found[0].flags) == flagged
+    assert [entry.cost for entry in found] == (
+        [Decimal(figure)] if terms else [Decimal("0.001"), Decimal("0.005")]
+    )
+
+
+@pytest.mark.parametrize("terms", [{}, TRUSTED])
+def test_where_one_of_several_models_has_no_price_it_is_compared_with_nothing(terms: dict[str, bool]) -> None:
+    found = entries(usage=USAGE.plus(USAGE), reported_cost=Decimal("0.002"), terms=terms, others=[])
+
+    assert found[0].flags == ()
 
 
 def test_where_it_is_trusted_and_missing_ours_is_booked_and_flagged() -> None:

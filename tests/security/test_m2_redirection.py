@@ -5,8 +5,9 @@ import json
 import pytest
 
 from proxy.adapters.base import VendorRequest
-from proxy.adapters.openai.request import REDIRECTING, REROUTING
+from proxy.adapters.openai.request import REROUTING
 from proxy.adapters.registry import adapter_for
+from proxy.interchange.features import REDIRECTING
 from tests.proxy.adapters.drive import call, target
 
 KINDS = ("openai", "openai_compatible", "anthropic", "gemini")

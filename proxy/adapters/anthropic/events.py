@@ -1,6 +1,6 @@
 """Anthropic's events out of bytes: what every reader of a stream shares."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,36 +9,20 @@ import msgspec
 from proxy.adapters import faults
 from proxy.adapters.anthropic import errors
 from proxy.adapters.anthropic.bill import Bill
-from proxy.adapters.base import StreamState, Target, VendorError
+from proxy.adapters.base import Target
+from proxy.adapters.events import EventReader
 from proxy.interchange import wire
-from proxy.sse import EventTooLarge, SSEDecoder, SSEEvent
+from proxy.sse import SSEEvent
 
 _decode = msgspec.json.decode
 
 
-class EventReader(ABC):
-    """Reads one vendor stream; see ``base.ChunkReader``."""
+class MessageReader(EventReader):
+    """A reader whose subclasses say what one of Anthropic's events means."""
 
     def __init__(self, target: Target) -> None:
-        self.state = StreamState()
+        super().__init__()
         self._bill = Bill(self.state, target.model)
-        self._decoder = SSEDecoder()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        frames: list[bytes] = []
-        if self.state.error is not None:
-            return frames
-        try:
-            for event in self._decoder.feed(data):
-                frames += self._read(event)
-        except VendorError as failure:
-            self._fail(failure)
-        except EventTooLarge as reason:
-            self._fail(faults.malformed(str(reason)))
-        return frames
-
-    @abstractmethod
-    def close(self) -> list[bytes]: ...
 
     @abstractmethod
     def _heard(self, kind: str, body: Mapping[str, Any], raw: bytes) -> list[bytes]:
@@ -47,10 +31,6 @@ class EventReader(ABC):
     @abstractmethod
     def _heartbeat(self, raw: bytes) -> list[bytes]:
         """Frames for a comment."""
-
-    def _fail(self, failure: VendorError) -> None:
-        """An error outweighs a finish that came before it: the stream did not end well."""
-        self.state.error, self.state.complete = failure, False
 
     def _read(self, event: SSEEvent) -> list[bytes]:
         if not event.data:

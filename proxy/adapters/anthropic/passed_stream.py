@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.adapters.anthropic.events import EventReader
+from proxy.adapters.anthropic.events import MessageReader
 from proxy.adapters.base import Target
 from proxy.interchange import wire
 
 _WHOLE = frozenset({"tool_use", "redacted_thinking", "server_tool_use", "mcp_tool_use"})
 
 
-class PassingReader(EventReader):
+class PassingReader(MessageReader):
     """Reads one vendor stream; see ``base.ChunkReader``.
 
     Pings, comments and events that are yet to be invented pass too. ``message_stop``, with what may follow

@@ -15,13 +15,11 @@ from proxy.adapters.anthropic import finish, passed_links, response, usage
 from proxy.adapters.anthropic.headers import headers_for
 from proxy.adapters.anthropic.thinking import SMALLEST_BUDGET
 from proxy.adapters.base import Answer, Target, VendorRequest
-from proxy.interchange import signatures, wire
+from proxy.interchange import features, signatures, wire
 from proxy.interchange.dialect import Call
 
 Fields = dict[str, msgspec.Raw]
 
-# With these a caller could send our credential elsewhere. No vendor has a use for them.
-REDIRECTING = frozenset({"api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"})
 _PATHS = {"messages": "/v1/messages", "count_tokens": "/v1/messages/count_tokens"}
 
 _fields = msgspec.json.Decoder(Fields)
@@ -30,7 +28,7 @@ _fields = msgspec.json.Decoder(Fields)
 def request_for(call: Call, target: Target) -> VendorRequest:
     """The caller's request with our model, ceiling and credential."""
     given = _fields.decode(call.raw)
-    fields = {name: value for name, value in given.items() if name.lower() not in REDIRECTING}
+    fields = {name: value for name, value in given.items() if name.lower() not in features.REDIRECTING}
     fields["model"] = _raw(target.model)
     if call.dialect.name == "messages":
         _lower_ceiling(fields, call.body, target)

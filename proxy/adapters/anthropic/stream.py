@@ -5,7 +5,7 @@ from typing import Any
 
 from proxy.adapters.anthropic import blocks, formats
 from proxy.adapters.anthropic.blocks import OpenBlock, Telling
-from proxy.adapters.anthropic.events import EventReader
+from proxy.adapters.anthropic.events import MessageReader
 from proxy.adapters.anthropic.models import model_from
 from proxy.adapters.base import Target
 from proxy.interchange import wire
@@ -14,7 +14,7 @@ from proxy.interchange.dialect import Call
 _NOTHING: list[bytes] = []
 
 
-class Reader(EventReader):
+class Reader(MessageReader):
     """Reads one vendor stream; see ``base.ChunkReader``.
 
     Another message may follow in the same stream (see ``bill``): the finish is written by ``close``.

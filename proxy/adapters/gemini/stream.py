@@ -6,19 +6,20 @@ from typing import Any
 import msgspec
 
 from proxy.adapters import faults
-from proxy.adapters.base import StreamState, Target, VendorError
+from proxy.adapters.base import Target
+from proxy.adapters.events import EventReader
 from proxy.adapters.gemini import errors, finish, grounding, logprobs, response, usage
 from proxy.adapters.gemini.parts import LeftOut, PartReader, Said, Thought
 from proxy.interchange import wire
 from proxy.interchange.conversation import Text, Thinking, ToolUse
 from proxy.interchange.dialect import Call
 from proxy.interchange.writing import StreamWriter
-from proxy.sse import EventTooLarge, SSEDecoder, SSEEvent
+from proxy.sse import SSEEvent
 
 _decode = msgspec.json.decode
 
 
-class Reader:
+class Reader(EventReader):
     """Reads one vendor stream; see ``base.ChunkReader``.
 
     Gemini may tell a finish reason and go on, so the finish is written by ``close``. Every chunk's usage is a
@@ -27,27 +28,13 @@ class Reader:
     """
 
     def __init__(self, call: Call, target: Target) -> None:
-        self.state = StreamState()
+        super().__init__()
         self._one_call = response.wants_one_call(call)
         self._target_model = target.model
-        self._decoder = SSEDecoder()
         self._writer = call.dialect.writer(self.state, call)
         self._candidates: dict[int, _Candidate] = {}
         self._searches: dict[int, int] = {}  # by candidate; a later chunk has at least those of an earlier
         self._usage_flags: tuple[str, ...] = ()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        frames: list[bytes] = []
-        if self.state.error is not None:
-            return frames
-        try:
-            for event in self._decoder.feed(data):
-                frames += self._read(event)
-        except VendorError as failure:
-            self._fail(failure)
-        except EventTooLarge as reason:
-            self._fail(faults.malformed(str(reason)))
-        return frames
 
     def close(self) -> list[bytes]:
         frames = [frame for candidate in self._candidates.values() for frame in candidate.sources()]
@@ -55,10 +42,6 @@ class Reader:
             if index:
                 self._writer.finish(candidate.finish, choice=index)
         return [*frames, *self._writer.close()]
-
-    def _fail(self, failure: VendorError) -> None:
-        """An error outweighs a finish that came before it: the stream did not end well."""
-        self.state.error, self.state.complete = failure, False
 
     def _read(self, event: SSEEvent) -> list[bytes]:
         if not event.data:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.adapters.base import Target
+from proxy.interchange import features
 
-# With these a caller could send our credential elsewhere (litellm#37053). No vendor has a use for them.
-REDIRECTING = frozenset({"api_base", "base_url", "api_key", "custom_host", "extra_headers", "extra_body"})
 # Aggregators take another model from these than the one that was allowed and priced.
 REROUTING = frozenset(
     {
@@ -22,7 +21,7 @@ REROUTING = frozenset(
         "mock_response",
     }
 )
-NEVER_FORWARDED = REDIRECTING | REROUTING
+NEVER_FORWARDED = REROUTING | features.REDIRECTING.keys()
 
 
 def headers_for(target: Target) -> dict[str, str]:

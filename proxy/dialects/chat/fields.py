@@ -1,8 +1,6 @@
 """What each field of a chat completion request asks for (see ``interchange.features``)."""
 
-from proxy.interchange.features import Fields, always, asks, dropped
-
-_REDIRECT = always(dropped("would redirect the gateway's own credential; never forwarded"))
+from proxy.interchange.features import REDIRECTING, Fields, always, asks, dropped
 
 FIELDS: Fields = {
     "model": asks("model"),
@@ -45,10 +43,5 @@ FIELDS: Fields = {
     "moderation": asks("moderation"),
     "web_search_options": asks("web_search"),
     "verbosity": asks("verbosity", "medium"),
-    "api_base": _REDIRECT,
-    "base_url": _REDIRECT,
-    "api_key": _REDIRECT,
-    "custom_host": _REDIRECT,
-    "extra_headers": _REDIRECT,
-    "extra_body": _REDIRECT,
+    **REDIRECTING,
 }

@@ -1,8 +1,7 @@
 """What each field of a messages request asks for (see ``interchange.features``)."""
 
-from proxy.interchange.features import Fields, always, asks, dropped, parted, refused
+from proxy.interchange.features import REDIRECTING, Fields, always, asks, dropped, parted, refused
 
-_REDIRECT = always(dropped("would redirect the gateway's own credential; never forwarded"))
 _ACCOUNT = always(refused("names an account at Anthropic"))
 
 FIELDS: Fields = {
@@ -37,10 +36,5 @@ FIELDS: Fields = {
     "fallbacks": always(refused("a route of the gateway falls back, within what the key may call"), []),
     "thread": asks("conversation_id"),
     "betas": always(dropped("a name of the SDK for the anthropic-beta header"), []),
-    "api_base": _REDIRECT,
-    "base_url": _REDIRECT,
-    "api_key": _REDIRECT,
-    "custom_host": _REDIRECT,
-    "extra_headers": _REDIRECT,
-    "extra_body": _REDIRECT,
+    **REDIRECTING,
 }

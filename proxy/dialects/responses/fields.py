@@ -1,8 +1,7 @@
 """What each field of a responses request asks for (see ``interchange.features``)."""
 
-from proxy.interchange.features import Fields, always, asks, dropped, mapped, parted, refused
+from proxy.interchange.features import REDIRECTING, Fields, always, asks, dropped, mapped, parted, refused
 
-_REDIRECT = always(dropped("would redirect the gateway's own credential; never forwarded"))
 _NOTHING_BUILT_IN = always(mapped("tells of built-in tools and stored items, of which there are none"))
 
 _INCLUDE: Fields = {
@@ -67,10 +66,5 @@ FIELDS: Fields = {
     "access_programs": always(refused("a programme of OpenAI's accounts"), {}, {"cyber": "standard"}),
     # Codex sends it, though the API's reference has no such field.
     "client_metadata": always(dropped("tells OpenAI of the client; no effect on the answer"), {}),
-    "api_base": _REDIRECT,
-    "base_url": _REDIRECT,
-    "api_key": _REDIRECT,
-    "custom_host": _REDIRECT,
-    "extra_headers": _REDIRECT,
-    "extra_body": _REDIRECT,
+    **REDIRECTING,
 }

@@ -8,9 +8,9 @@ import msgspec
 
 from proxy.adapters import faults
 from proxy.adapters.base import Target
+from proxy.adapters.events import EventReader
 from proxy.adapters.openai import errors
 from proxy.adapters.openai.chat import bill, content, tool_calls
-from proxy.adapters.openai.events import EventReader
 from proxy.interchange import wire
 from proxy.interchange.dialect import Call
 from proxy.sse import SSEEvent

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from proxy.adapters import faults
+from proxy.adapters.events import EventReader
 from proxy.adapters.openai import errors
-from proxy.adapters.openai.events import EventReader
 from proxy.adapters.openai.responses import outcome
 from proxy.adapters.openai.responses.fields import Event, Response, decode_event, decode_response
 from proxy.interchange import wire

@@ -1,4 +1,4 @@
-"""Reading server-sent events: what the readers of all this vendor's streams share."""
+"""Reading server-sent events: what the readers of all vendors' streams share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
