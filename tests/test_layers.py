@@ -1,6 +1,8 @@
 """Imports go one way: gateway_project -> proxy -> metering -> catalog (DESIGN.md, The house)."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +59,43 @@ def test_the_sandbox_reads_the_wire_by_itself() -> None:
         if module.startswith("proxy.adapters")
     ]
     assert wrong == []
+
+
+# Inside proxy: a dialect and a wire know the interchange and nothing of each other (docs/decisions/0017).
+ROOMS = {
+    "proxy/interchange": ("proxy.adapters", "proxy.dialects"),
+    "proxy/dialects": ("proxy.adapters",),
+    "proxy/adapters": ("proxy.dialects",),
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_dialects_and_wires_meet_in_the_interchange_alone(room: str) -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in modules(room)
+        for module in imported_modules(path)
+        if module.startswith(ROOMS[room])
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_translators_do_no_io_and_know_no_django(room: str) -> None:
+    far = ("django", "aiohttp", "asyncio", "psycopg", "rest_framework", "socket")
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in modules(room)
+        for module in imported_modules(path)
+        if module.split(".")[0] in far
+    }
+    assert wrong == set()
+
+
+def test_adapters_can_be_imported_without_django() -> None:
+    script = (
+        "import sys; import proxy.adapters.registry, proxy.dialects.registry;"
+        " assert not any(name.split('.')[0] == 'django' for name in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

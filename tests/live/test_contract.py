@@ -18,7 +18,7 @@ import pytest
 from proxy.sandbox.answers import FILTERED, REFUSAL, THOUGHT
 from tests.live import bills, hearing, situations
 from tests.live.hearing import Heard, Told
-from tests.live.house import House, Row
+from tests.live.house import House, Row, shown
 from tests.live.situations import ADD, MODELS, MULTIPLY, Ask
 from tests.live.surfaces import CHAT, MESSAGES, RESPONSES, SURFACES, Surface, streamed
 from tests.proxy.sandbox import loops
@@ -39,6 +39,8 @@ def asked(house: House, surface: Surface, model: str, ask: Ask) -> Heard:
     assert plain.status_code == 200, plain.text
     answer = hearing.whole(surface, plain.json())
     assert answer.told == bills.check(house, plain.headers["x-request-id"], model)
+    cost = house.entry(plain.headers["x-request-id"])["cost"]
+    assert plain.headers["x-tallygate-cost-usd"] == shown(cost)
     stream = streamed(house, surface, body | _with_usage(surface))
     assert stream.status == 200, stream
     flowing = hearing.flowing(surface, stream)

@@ -1,10 +1,9 @@
-"""A conversation that begins with one vendor and goes on with another: what a route's fallback does between turns.
+"""A conversation that begins with one vendor and goes on with another, as when a route falls back between turns.
 
 The first one's ids, signatures and thoughts come back in the caller's next request. The second must be sent
 nothing that it would refuse, and no call nor result may be lost.
 """
 
-import json
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tests.live import bills, hearing, situations
 from tests.live.house import House, Row
 from tests.live.situations import ADD, MODELS, MULTIPLY, Ask
-from tests.live.surfaces import CHAT, MESSAGES, RESPONSES, SURFACES, Surface, streamed
+from tests.live.surfaces import CHAT, MESSAGES, SURFACES, Surface, streamed
 
 pytestmark = pytest.mark.live
 CONFIGURATION = situations.CONFIGURATION

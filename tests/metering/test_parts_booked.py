@@ -12,7 +12,7 @@ from metering import verification
 from metering.books import Books, Settled
 from metering.entries import Admission, Result
 from metering.models import CostEntry, DailySpend, Hold, Limit
-from metering.usage import Part, Usage
+from metering.usage import Part
 from tests.metering import house as h
 from tests.metering import ledger
 from tests.metering.house import House

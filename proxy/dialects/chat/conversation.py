@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.dialects import thinking
 from proxy.dialects.chat import parts, settings, tools
 from proxy.interchange import signatures
 from proxy.interchange.conversation import (
@@ -121,19 +122,9 @@ def _signed(said: tuple[parts.AnyContent, ...], message: Mapping[str, Any]) -> t
 
 def _thinking(message: Mapping[str, Any], path: str) -> tuple[Thinking, ...]:
     """``thinking_blocks`` as we wrote them; else the bare thoughts, which nobody vouches for."""
-    blocks = a_list(message.get("thinking_blocks"), f"{path}.thinking_blocks")
+    place = f"{path}.thinking_blocks"
+    blocks = a_list(message.get("thinking_blocks"), place)
     if blocks:
-        return tuple(
-            _block(an_object(block, f"{path}.thinking_blocks"), f"{path}.thinking_blocks") for block in blocks
-        )
+        return tuple(thinking.block_of(an_object(block, place), place) for block in blocks)
     thoughts = message.get("reasoning_content") or message.get("reasoning")
     return (Thinking(text=thoughts, path=path),) if isinstance(thoughts, str) and thoughts else ()
-
-
-def _block(block: Mapping[str, Any], path: str) -> Thinking:
-    if block.get("type") == "redacted_thinking":
-        data = a_string(block.get("data"), f"{path}.data")
-        return Thinking(redacted=data, origin="anthropic", path=path)
-    origin, item_id, signature = signatures.opened(maybe_string(block.get("signature"), f"{path}.signature"))
-    text = maybe_string(block.get("thinking"), f"{path}.thinking")
-    return Thinking(text=text, signature=signature, origin=origin, id=item_id, path=path)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.dialects import thinking
 from proxy.interchange.conversation import Format, Settings, ThinkingAsked
 from proxy.interchange.errors import InvalidField
 from proxy.interchange.reading import (
@@ -90,7 +91,7 @@ def _thinking(body: Mapping[str, Any]) -> ThinkingAsked:
     OpenRouter's do."""
     effort = maybe_string(body.get("reasoning_effort"), "reasoning_effort")
     if body.get("thinking"):
-        return thinking_of(an_object(body["thinking"], "thinking"), effort, "thinking")
+        return thinking.asked_by(an_object(body["thinking"], "thinking"), effort, "thinking")
     reasoning = maybe_object(body.get("reasoning"), "reasoning") or {}
     hidden = maybe_bool(reasoning.get("exclude"), "reasoning.exclude")
     off = reasoning.get("enabled") is False
@@ -99,21 +100,3 @@ def _thinking(body: Mapping[str, Any]) -> ThinkingAsked:
         budget=maybe_int(reasoning.get("max_tokens"), "reasoning.max_tokens"),
         shown=None if hidden is None else not hidden,
     )
-
-
-def thinking_of(given: Mapping[str, Any], effort: str, path: str) -> ThinkingAsked:
-    """Anthropic's ``thinking`` object."""
-    kind = given.get("type")
-    display = given.get("display")
-    shown = None if display is None else display != "omitted"
-    budget = maybe_int(given.get("budget_tokens"), f"{path}.budget_tokens")
-    match kind:
-        case "enabled":
-            return ThinkingAsked(
-                effort=effort, budget=budget, mode="budget" if budget else "adaptive", shown=shown
-            )
-        case "adaptive" | "between_tools":
-            return ThinkingAsked(effort=effort, mode="adaptive", shown=shown)
-        case "disabled":
-            return ThinkingAsked(effort="none", mode="off")
-    raise InvalidField(field=f"{path}.type", reason="must be enabled, adaptive or disabled")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proxy.dialects import thinking
 from proxy.interchange import signatures, wire
 from proxy.interchange.conversation import (
     AnyPart,
@@ -11,7 +12,6 @@ from proxy.interchange.conversation import (
     Json,
     Source,
     Text,
-    Thinking,
     ToolResult,
     ToolUse,
 )
@@ -71,7 +71,7 @@ def _part(kind: str, block: Mapping[str, Any], path: str, cache: Json | None) ->
         case "search_result":
             return _search_result(block, path, cache)
         case "thinking" | "redacted_thinking":
-            return _thinking(block, path)
+            return thinking.block_of(block, path)
         case "tool_use":
             return _tool_use(block, path, cache)
         case "tool_result":
@@ -125,15 +125,6 @@ def _search_result(block: Mapping[str, Any], path: str, cache: Json | None) -> D
         cache=cache,
         path=path,
     )
-
-
-def _thinking(block: Mapping[str, Any], path: str) -> Thinking:
-    if block.get("type") == "redacted_thinking":
-        data = a_string(block.get("data"), f"{path}.data")
-        return Thinking(redacted=data, origin="anthropic", path=path)
-    origin, item_id, signature = signatures.opened(maybe_string(block.get("signature"), f"{path}.signature"))
-    text = maybe_string(block.get("thinking"), f"{path}.thinking")
-    return Thinking(text=text, signature=signature, origin=origin, id=item_id, path=path)
 
 
 def _tool_use(block: Mapping[str, Any], path: str, cache: Json | None) -> ToolUse:

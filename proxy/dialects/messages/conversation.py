@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.dialects.chat.settings import thinking_of
+from proxy.dialects import thinking
 from proxy.dialects.messages import blocks
 from proxy.interchange.conversation import (
     AnyPart,
@@ -124,7 +124,7 @@ def _thinking(body: Mapping[str, Any], effort: str) -> ThinkingAsked:
     given = maybe_object(body.get("thinking"), "thinking")
     if given is None:
         return ThinkingAsked(effort=effort)
-    asked = thinking_of(given, effort, "thinking")
+    asked = thinking.asked_by(given, effort, "thinking")
     shown = True if asked.shown is None and asked.mode in ("budget", "adaptive") else asked.shown
     return msgspec.structs.replace(asked, shown=shown)
 
