@@ -13,6 +13,7 @@ own wire. So that is checked here, before anything is sent, naming the id (check
 from collections.abc import Iterable
 
 from proxy.interchange.conversation import AnyPart, Conversation, Text, ToolResult, ToolUse, Turn
+from proxy.interchange.dialect import Call
 from proxy.interchange.errors import InvalidField
 
 
@@ -43,6 +44,14 @@ def check_choice(conversation: Conversation) -> None:
     for name in (choice.name, *choice.allowed):
         if name and name not in offered:
             raise InvalidField(field=place, reason=f"the tool {name!r} is not among those offered")
+
+
+def prefill(call: Call) -> tuple[str, ...]:
+    """What is lost where a vendor answers the assistant's last message instead of continuing it: a caller of
+    messages means the beginning of the answer by it."""
+    turns = call.conversation.turns
+    begun = call.dialect.name == "messages" and turns and turns[-1].role == "assistant"
+    return ("prefill",) if begun else ()
 
 
 def texts(parts: Iterable[Text]) -> list[Text]:

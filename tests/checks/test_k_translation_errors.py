@@ -124,14 +124,9 @@ def refused(house: House, surface: Surface, model: str, *, stream: bool) -> Any:
     return found.value
 
 
-def expected_of(kind: str, status: int) -> int:
-    """529 is Anthropic's word; Gemini, which never says it, is known for 503."""
-    return 502 if (kind, status) == ("gemini", 529) else STATUSES[status]
-
-
 def check(house: House, surface: Surface, error: Any, kind: str, status: int) -> None:
     """The envelope, the class, and the books of one failure; ``status`` is the vendor's."""
-    expected = expected_of(kind, status)
+    expected = STATUSES[status]
     assert error.status_code == expected
     assert error.response.headers["content-type"] == "application/json"
     body: Row = error.response.json()

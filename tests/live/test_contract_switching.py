@@ -1,4 +1,4 @@
-"""A conversation that begins with one vendor and goes on with another, as when a route falls back between turns.
+"""A conversation that begins with one vendor and goes on with another, as routes fall back between turns.
 
 The first one's ids, signatures and thoughts come back in the caller's next request. The second must be sent
 nothing that it would refuse, and no call nor result may be lost.

@@ -71,6 +71,7 @@ class Entry:
 
     call: Call
     kind: str  # attempt | release | correction
+    part: int = 0
     cost: int | None = None
     tokens: int | None = None
     exposure: int | None = None
@@ -80,7 +81,7 @@ class Entry:
 
     @property
     def requests(self) -> int:
-        return 1 if self.call.place[1] == 1 and self.kind != "correction" else 0
+        return 1 if self.call.place[1] == 1 and self.part == 0 and self.kind != "correction" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,14 @@ class Ledger:
         return Verdict("admitted", granted=granted, held=usd)
 
     def settle(self, entry: Entry) -> str:
-        self.holds.pop(entry.call.place, None)
+        if entry.part == 0 and entry.kind != "correction":
+            self.holds.pop(entry.call.place, None)
         if entry.kind == "release":
             return "released"
         if entry.kind == "correction":
             self.entries.append(entry)
             return "booked"
-        booked = self.entry_of(entry.call.place)
+        booked = self.entry_of(entry.call.place, entry.part)
         if booked is None:
             self.entries.append(entry)
             return "booked"
@@ -178,8 +180,9 @@ class Ledger:
             return "late"
         return "duplicate"
 
-    def entry_of(self, place: Place) -> Entry | None:
-        return next((e for e in self.entries if e.call.place == place and e.kind == "attempt"), None)
+    def entry_of(self, place: Place, part: int) -> Entry | None:
+        found = (e for e in self.entries if (e.call.place, e.part, e.kind) == (place, part, "attempt"))
+        return next(found, None)
 
     def _in(self, window: Window) -> list[Entry]:
         return [

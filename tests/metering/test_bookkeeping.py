@@ -242,10 +242,9 @@ def nested(levels: int) -> list[Any]:
     "raw",
     [
         *({"note": "a\x00b"}, {"a\x00b": 1}, {"note": "\ud800"}, {"padding": "x" * 4_096}),
-        {"count": 10**25},
         {"deep": nested(1_500)},
     ],
-    ids=["nul", "nul in a name", "surrogate", "too large", "more than 64 bits", "nested too deeply"],
+    ids=["nul", "nul in a name", "surrogate", "too large", "nested too deeply"],
 )
 def test_reported_usage_that_cannot_be_kept_is_dropped_and_flagged(raw: dict[str, Any]) -> None:
     booked = entry(usage=USAGE, usage_source="reported", raw_usage=raw, flags=("usage_mismatch",))

@@ -166,37 +166,46 @@ def test_holds_released_in_opposite_order_never_deadlock(
     assert (set(real), set(swept)) in (({"booked"}, {"duplicate"}), ({"late"}, {"booked"}))
 
 
+def parts_of(call: dict[str, Any], house: House, *, parts: int) -> list[dict[str, Any]]:
+    """The entries of an answer that so many models worked on, at 0.02 each."""
+    return [
+        h.settled_hold(call, house, tokens={"output": 5}, cost="0.02", part=part) for part in range(parts)
+    ]
+
+
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("limited", [True, False])
 def test_an_answer_that_races_the_sweep_is_never_lost(
-    own_house: House, connect: Callable[[], Connection], limited: bool
+    own_house: House, connect: Callable[[], Connection], limited: bool, parts: int
 ) -> None:
     call = h.hold(own_house, *([h.opened(own_house, "10")] if limited else []))
     h.admit(call)
-    real = h.settled_hold(call, own_house, tokens={"output": 5}, cost="0.02")
+    real = parts_of(call, own_house, parts=parts)
 
     with connect() as sweeper, contextlib.ExitStack() as stack, sweeper.transaction():
         assert settle(sweeper, h.lost(call, own_house, exposure="0.60", tokens=150)) == ["booked"]
-        result = stack.enter_context(waiting_for_a_lock(connect, lambda worker: settle(worker, real)))
+        result = stack.enter_context(waiting_for_a_lock(connect, lambda worker: settle(worker, *real)))
 
-    assert result == [["late"]]
-    assert sum(entry.cost or 0 for entry in CostEntry.objects.all()) == Decimal("0.02")
+    assert result == [["late", "booked"][:parts]]
+    assert sum(entry.cost or 0 for entry in CostEntry.objects.all()) == parts * Decimal("0.02")
 
 
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("limited", [True, False])
 def test_a_settlement_repeated_while_the_first_is_being_written_is_a_duplicate(
-    own_house: House, connect: Callable[[], Connection], limited: bool
+    own_house: House, connect: Callable[[], Connection], limited: bool, parts: int
 ) -> None:
     """A worker whose connection broke repeats what the server may still be writing."""
     call = h.hold(own_house, *([h.opened(own_house, "10")] if limited else []))
     h.admit(call)
-    real = h.settled_hold(call, own_house, tokens={"output": 5}, cost="0.02")
+    real = parts_of(call, own_house, parts=parts)
 
     with connect() as first, contextlib.ExitStack() as stack, first.transaction():
-        assert settle(first, real) == ["booked"]
-        result = stack.enter_context(waiting_for_a_lock(connect, lambda again: settle(again, real)))
+        assert settle(first, *real) == ["booked"] * parts
+        result = stack.enter_context(waiting_for_a_lock(connect, lambda again: settle(again, *real)))
 
-    assert result == [["duplicate"]]
-    assert CostEntry.objects.count() == 1
+    assert result == [["duplicate"] * parts]
+    assert CostEntry.objects.count() == parts
 
 
 def test_a_window_opened_while_a_settlement_is_being_written_counts_it_once(

@@ -199,7 +199,25 @@ class Books(RuleBasedStateMachine):
         holds = data.draw(
             st.permutations(sorted(self.ledger.holds.values(), key=lambda hold: hold.call.place))
         )
-        self._book(*[self._end(hold, data) for hold in holds[:number]])
+        self._book(*[entry for hold in holds[:number] for entry in self._ends(hold, data)])
+
+    def _ends(self, hold: reference.Hold, data: st.DataObject) -> list[reference.Entry]:
+        """The end of a call; some answers are the work of several models."""
+        further = [self._part(hold, data)] if data.draw(st.integers(0, 3)) == 0 else []
+        return data.draw(st.permutations([self._end(hold, data), *further]))
+
+    def _part(self, hold: reference.Hold, data: st.DataObject) -> reference.Entry:
+        known = {"cost": data.draw(COSTS)} if data.draw(st.booleans()) else {"exposure": 0}
+        return reference.Entry(
+            hold.call, "attempt", part=data.draw(st.integers(1, 2)), tokens=data.draw(TOKENS), **known
+        )
+
+    @precondition(lambda self: self.ledger.holds)
+    @rule(data=st.data(), which=INDEX)
+    def settle_a_further_part_alone(self, data: st.DataObject, which: int) -> None:
+        """The worker may die after it: the hold stays."""
+        holds = sorted(self.ledger.holds.values(), key=lambda hold: hold.call.place)
+        self._book(self._part(holds[which % len(holds)], data))
 
     def _end(self, hold: reference.Hold, data: st.DataObject) -> reference.Entry:
         end = data.draw(st.sampled_from(["known", "known", "no_usage", "unpriced", "lost", "release"]))
@@ -229,7 +247,7 @@ class Books(RuleBasedStateMachine):
     @rule(which=INDEX)
     def repeat_a_settlement(self, which: int) -> None:
         entry, row = self.settlements[which % len(self.settlements)]
-        if self.ledger.entry_of(entry.call.place) is None and entry.kind != "release":
+        if self.ledger.entry_of(entry.call.place, entry.part) is None and entry.kind != "release":
             return
         assert h.settle(row) == [self.ledger.settle(entry)]
 
@@ -243,6 +261,7 @@ class Books(RuleBasedStateMachine):
             reference.Entry(
                 wrong.call,
                 "correction",
+                part=wrong.part,
                 cost=cost,
                 tokens=tokens,
                 exposure=None if cost is None else -(wrong.exposure or 0),
@@ -259,12 +278,13 @@ class Books(RuleBasedStateMachine):
         ]
 
     def _row(self, entry: reference.Entry) -> dict[str, Any]:
-        columns: dict[str, Any] = {"kind": entry.kind}
+        columns: dict[str, Any] = {"kind": entry.kind, "part": entry.part}
         if entry.lost:
             columns |= {"cost_reason": "lost", "outcome": "lost"}
         if entry.corrects is not None:
+            request, attempt = entry.call.place
             booked = models.CostEntry.objects.get(
-                request_id=entry.call.place[0], attempt=entry.call.place[1], kind="attempt"
+                request_id=request, attempt=attempt, part=entry.part, kind="attempt"
             )
             columns |= {"corrects_id": booked.pk, "note": f"ada: correction {self.corrections}"}
         return h.entry(

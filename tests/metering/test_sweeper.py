@@ -157,6 +157,30 @@ async def test_the_answer_of_a_worker_that_was_not_dead_after_all_corrects_the_e
     assert window == {"held": 0, "spent": Decimal("0.00102"), "exposed": 0}
 
 
+async def test_the_first_part_of_an_answer_whose_worker_died_after_the_second_is_booked_as_lost(
+    own: str, own_house: House, monthly: Any, sweeper: Sweeper
+) -> None:
+    """The second was booked alone (today all parts are written at once): the hold stood for the first."""
+    admission = await left_behind(own, own_house, signed_ago=60)
+    part = h.entry(
+        own_house,
+        request=admission.call.request_id,
+        tokens={"input": 1},
+        cost="0.20",
+        part=1,
+        latency_ms=None,
+    )
+    await ledger.execute(own, "SELECT metering_settle(%s::jsonb)", h.batch(part))
+
+    assert await sweeper.sweep() == 1
+
+    booked = [(entry["part"], entry["cost"], entry["exposure"]) for entry in await entries(own)]
+    assert booked == [(1, Decimal("0.20"), None), (0, None, Decimal("0.60"))]
+    [window] = await ledger.rows(own, "SELECT held, spent, exposed FROM metering_limitwindow")
+    assert window == {"held": 0, "spent": Decimal("0.20"), "exposed": Decimal("0.60")}
+    assert await ledger.rows(own, "SELECT 1 FROM metering_hold") == []
+
+
 async def test_two_sweepers_at_once_book_each_hold_once(
     own: str, own_house: House, worker: tuple[Books, Pool], sweeper: Sweeper
 ) -> None:

@@ -39,6 +39,8 @@ def request_for(call: Call, target: Target) -> VendorRequest:
         messages = passed_links.with_content(messages, call.links)
     if messages is not call.body.get("messages"):
         fields["messages"] = _raw(messages)
+    if _lost_its_thinking(messages, call.body.get("thinking")):
+        fields.pop("thinking", None)
     return VendorRequest(
         url=target.base_url + _PATHS[call.dialect.name],
         headers=headers_for(target, call.headers),
@@ -104,6 +106,20 @@ def _lower_ceiling(fields: Fields, body: Mapping[str, Any], target: Target) -> N
     if isinstance(budget, int) and SMALLEST_BUDGET < ceiling <= budget:
         fitting = max(ceiling * 3 // 4, SMALLEST_BUDGET)
         fields["thinking"] = _raw({**thinking, "budget_tokens": fitting})
+
+
+def _lost_its_thinking(messages: object, thinking: object) -> bool:
+    """Whether a tool loop was begun by another vendor (a route's fallback between two turns), so that its
+    turn has no thinking of Anthropic's: with a budget for thinking the API would only refuse it."""
+    said = wire.objects(messages)
+    if wire.mapping(thinking).get("type") != "enabled" or len(said) < 2:
+        return False
+    answers = wire.objects(said[-1].get("content"))
+    if said[-1].get("role") != "user" or not any(part.get("type") == "tool_result" for part in answers):
+        return False
+    called = next((turn for turn in reversed(said) if turn.get("role") == "assistant"), wire.EMPTY)
+    blocks = wire.objects(called.get("content"))
+    return bool(blocks) and blocks[0].get("type") not in ("thinking", "redacted_thinking")
 
 
 def _without_foreign_proofs(messages: object) -> object:

@@ -19,6 +19,7 @@ _STATUSES = {
     409: ErrorClass.PROVIDER,
     499: ErrorClass.PROVIDER,
     503: ErrorClass.OVERLOADED,
+    529: ErrorClass.OVERLOADED,
 }
 
 

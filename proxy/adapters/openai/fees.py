@@ -25,6 +25,16 @@ FREE_CALLS = {
 SEARCH = "web_search_call"
 # xAI's counters. Its searches on the web are what a price row's ``per_request`` is for.
 XAI_SEARCHES, XAI_FREE = {"web_search_calls"}, {"mcp_calls"}
+# Most answers say this and no more: there is nothing to look for in them.
+ORDINARY = frozenset(
+    {
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+    }
+)
 TICKS_PER_USD = Decimal(10) ** 10  # xAI's unit of money
 
 
@@ -48,6 +58,8 @@ def fees_of_tools(executed_tools: object) -> tuple[str, ...]:
 
 def requests_in(usage: Mapping[str, Any]) -> int:
     """Fees by the request that the usage itself counts: OpenRouter's and xAI's searches, Perplexity's."""
+    if usage.keys() <= ORDINARY:
+        return 0
     details = wire.mapping(usage.get("server_tool_use_details"))
     xai = wire.mapping(usage.get("server_side_tool_usage_details"))
     fees = wire.count(details.get("web_search_requests")) + wire.count(usage.get("num_sources_used"))
@@ -59,6 +71,8 @@ def requests_in(usage: Mapping[str, Any]) -> int:
 
 def unpriced_in(usage: Mapping[str, Any]) -> tuple[str, ...]:
     """Flags for counters of the usage that are billed and have no rate."""
+    if usage.keys() <= ORDINARY:
+        return ()
     xai = wire.mapping(usage.get("server_side_tool_usage_details"))
     counters = {name: wire.count(value) for name, value in xai.items()}
     found = [name for name, count in counters.items() if count and name not in XAI_SEARCHES | XAI_FREE]
@@ -75,6 +89,8 @@ def reported_cost_from(raw_usage: object) -> Decimal | None:
     None when it says nothing, or says it in another currency.
     """
     usage = wire.mapping(raw_usage)
+    if usage.keys() <= ORDINARY:
+        return None
     ticks = usage.get("cost_in_usd_ticks")
     if isinstance(ticks, int):
         return reported.usd(Decimal(ticks) / TICKS_PER_USD)

@@ -13,14 +13,14 @@ from proxy.interchange.conversation import Text, Thinking, ToolUse
 from proxy.interchange.reply import Choice, Cited, Refusal, Reply
 
 
-def body_of(reply: Reply) -> bytes:
-    """The JSON for the caller."""
+def body_of(reply: Reply, *, older: bool = False) -> bytes:
+    """The JSON for the caller. ``older``: it knows ``function_call``, which had room for one call."""
     completion: dict[str, Any] = {
         "id": reply.id,
         "object": "chat.completion",
         "created": wire.now(),
         "model": reply.model,
-        "choices": [_choice(index, choice) for index, choice in enumerate(reply.choices)],
+        "choices": [_choice(index, choice, older=older) for index, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         completion["usage"] = usage_for_caller(reply.usage)
@@ -77,13 +77,17 @@ def has_proof(thinking: Thinking) -> bool:
     return bool(thinking.signature or thinking.redacted or thinking.id)
 
 
-def _choice(index: int, choice: Choice) -> dict[str, Any]:
-    return {
-        "index": index,
-        "message": _message(choice),
-        "logprobs": choice.logprobs,
-        "finish_reason": choice.finish,
-    }
+def _choice(index: int, choice: Choice, *, older: bool) -> dict[str, Any]:
+    message, finish = _message(choice), choice.finish
+    if older and (calls := message.pop("tool_calls", None)):
+        message["function_call"] = calls[0]["function"]
+        finish = older_finish(finish)
+    return {"index": index, "message": message, "logprobs": choice.logprobs, "finish_reason": finish}
+
+
+def older_finish(finish: str) -> str:
+    """The finish reason's word before there were tools."""
+    return "function_call" if finish == "tool_calls" else finish
 
 
 def _message(choice: Choice) -> dict[str, Any]:

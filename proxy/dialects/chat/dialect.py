@@ -26,16 +26,21 @@ class Chat:
         return conversation.conversation_from(body)
 
     def body_of(self, reply: Reply, call: Call) -> bytes:
-        return answer.body_of(reply)
+        return answer.body_of(reply, older=_is_older(call))
 
     def writer(self, told: Told, call: Call) -> StreamWriter:
-        return ChatWriter(told, include_usage=call.include_usage)
+        return ChatWriter(told, include_usage=call.include_usage, older=_is_older(call))
 
     def error_body(self, error: CallError, *, request_id: str) -> bytes:
         return openai_errors.body_of(error)
 
     def error_frames(self, error: CallError, *, request_id: str, told: Told | None = None) -> bytes:
         return openai_errors.frame_of(error)
+
+
+def _is_older(call: Call) -> bool:
+    """Whether the caller offers ``functions``, which tools replaced: it looks for ``function_call``."""
+    return bool(call.body.get("functions")) and not call.body.get("tools")
 
 
 CHAT = Chat()

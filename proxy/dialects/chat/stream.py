@@ -12,8 +12,9 @@ from proxy.interchange.writing import StreamWriter, Told
 class ChatWriter(StreamWriter):
     """See ``StreamWriter``. ``include_usage``: the caller asked for the usage chunk."""
 
-    def __init__(self, told: Told, *, include_usage: bool) -> None:
+    def __init__(self, told: Told, *, include_usage: bool, older: bool = False) -> None:
         super().__init__(told)
+        self._older = older  # the caller knows function_call, which had room for one call
         self._include_usage = include_usage
         self._created = wire.now()
         self._blocks = 0  # thinking blocks with a proof, so far
@@ -22,6 +23,8 @@ class ChatWriter(StreamWriter):
     def close(self) -> list[bytes]:
         reasons = {0: self.told.finish_reason or "stop", **self.finishes}
         frames = self.start()
+        if self._older:
+            reasons = {choice: answer.older_finish(reason) for choice, reason in reasons.items()}
         frames += [self._chunk({}, choice, reason) for choice, reason in sorted(reasons.items())]
         return [*frames, *self._usage(), wire.DONE_FRAME]
 
@@ -52,10 +55,14 @@ class ChatWriter(StreamWriter):
         return self._delta({"thinking_blocks": [block]}, choice)
 
     def _tool_call(self, index: int, call_id: str, name: str, signature: str, choice: int) -> list[bytes]:
+        if self._older:
+            return [] if index else self._delta({"function_call": {"name": name, "arguments": ""}}, choice)
         call = {"index": index, **answer.tool_call(call_id, name, "", signature)}
         return self._delta({"tool_calls": [call]}, choice)
 
     def _arguments(self, index: int, piece: str, choice: int) -> list[bytes]:
+        if self._older:
+            return [] if index else self._delta({"function_call": {"arguments": piece}}, choice)
         return self._delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, choice)
 
     def _annotations(self, annotations: Sequence[Mapping[str, Any]], choice: int) -> list[bytes]:

@@ -38,6 +38,7 @@ class Choice(msgspec.Struct, gc=False):
 
 class Chunk(msgspec.Struct, gc=False):
     id: Any = ""
+    created: Any = None
     model: Any = ""
     choices: list[Choice] | None = None
     usage: Any = None
@@ -63,6 +64,7 @@ class ChunkReader(EventReader):
         self._repair = tool_calls.Repair()
         self._searched = False
         self._tier: object = None
+        self._created: object = None
         self._raw_usage: dict[str, Any] | None = None
         self._tools: list[Mapping[str, Any]] = []
         self._breakdown: object = None
@@ -78,13 +80,18 @@ class ChunkReader(EventReader):
             chunk = _decode(event.data)
         except wire.UNREADABLE as reason:
             raise faults.malformed(f"an event is not a chat completion chunk: {reason}") from None
-        if chunk.usage is not None or chunk.x_groq is not None or chunk.service_tier is not None:
+        if chunk.usage is not None or chunk.x_groq is not None or self._is_new_tier(chunk.service_tier):
             self._take_bill(chunk)  # also beside an error: OpenRouter bills those
         if chunk.error or event.event == "error" or chunk.type == "error":
             raise errors.in_band(msgspec.json.decode(event.data))
         if chunk.choices and not self.state.model:
             self.state.model, self.state.upstream_id = wire.text(chunk.model), wire.text(chunk.id)
+            self._created = chunk.created
         return self._chunk(chunk, event)
+
+    def _is_new_tier(self, tier: object) -> bool:
+        """Every chunk of OpenAI's names the tier: it is looked at once."""
+        return tier is not None and tier != self._tier
 
     @abstractmethod
     def _heartbeat(self, event: SSEEvent) -> Sequence[bytes]: ...

@@ -34,7 +34,7 @@ def request_for(call: Call, target: Target) -> VendorRequest:
         url=f"{target.base_url}/chat/completions",
         headers=request.headers_for(target),
         body=wire.encode(body),
-        dropped=tuple(dict.fromkeys((*dropped, *_lost(conversation, body, target)))),
+        dropped=tuple(dict.fromkeys((*dropped, *_lost(conversation, body, target), *turns.prefill(call)))),
     )
 
 

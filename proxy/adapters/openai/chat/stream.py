@@ -84,7 +84,7 @@ class Reader(ChunkReader):
         chunk = msgspec.json.decode(event.data)
         carried_usage = isinstance(chunk.pop("usage", None), dict)
         if carried_usage:
-            self._last = {name: chunk.get(name) for name in ("id", "object", "created", "model")}
+            self._last = {name: chunk[name] for name in ("id", "created", "model") if name in chunk}
             if empty:
                 return ()
         repaired = self._repair.chunk(chunk)
@@ -95,15 +95,9 @@ class Reader(ChunkReader):
         return wire.frame({**self._envelope(), "choices": [], "usage": self.state.raw_usage})
 
     def _envelope(self) -> dict[str, Any]:
-        if self._last:
-            return self._last
         state = self.state
-        return {
-            "id": state.upstream_id,
-            "object": "chat.completion.chunk",
-            "created": wire.now(),
-            "model": state.model,
-        }
+        begun = {"id": state.upstream_id, "created": self._created or wire.now(), "model": state.model}
+        return {**begun, **self._last, "object": "chat.completion.chunk"}
 
 
 def _passed(event: SSEEvent) -> bytes:

@@ -39,7 +39,7 @@ def request_for(call: Call, target: Target) -> VendorRequest:
         url=f"{target.base_url}/responses",
         headers=request.headers_for(target),
         body=wire.encode(body),
-        dropped=tuple(dict.fromkeys((*dropped, *lost(conversation, model)))),
+        dropped=tuple(dict.fromkeys((*dropped, *lost(conversation, model), *turns.prefill(call)))),
     )
 
 

@@ -219,3 +219,42 @@ def test_the_usage_chunk_is_for_those_who_asked() -> None:
 
     assert all(b'"usage"' not in frame for frame in frames)
     assert frames[-1] == b"data: [DONE]\n\n"
+
+
+class TestCallersOfFunctions:
+    """Before tools there were functions: one call, in a field of its own."""
+
+    CALL = Call(dialect=CHAT, body={"functions": [{"name": "f"}]})
+    REPLY = Reply(
+        id="x1",
+        model="m1",
+        choices=(Choice(blocks=(ToolUse(id="c1", name="f", arguments='{"a":1}'),), finish="tool_calls"),),
+    )
+
+    def test_whole(self) -> None:
+        [choice] = json.loads(CHAT.body_of(self.REPLY, self.CALL))["choices"]
+
+        assert choice["finish_reason"] == "function_call"
+        assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+        assert "tool_calls" not in choice["message"]
+
+    def test_streamed(self) -> None:
+        told = Told(model="m", finish_reason="tool_calls")
+        writer = CHAT.writer(told, self.CALL)
+
+        frames = [
+            *writer.tool_call(0, call_id="c1", name="f"),
+            *writer.arguments(0, '{"a":1}'),
+            *writer.tool_call(1, call_id="c2", name="g"),
+            *writer.arguments(1, "{}"),
+            *writer.close(),
+        ]
+
+        chunks = [json.loads(frame[6:]) for frame in frames if frame.startswith(b"data: {")]
+        deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+        assert [delta["function_call"] for delta in deltas if "function_call" in delta] == [
+            {"name": "f", "arguments": ""},
+            {"arguments": '{"a":1}'},
+        ]
+        assert chunks[-1]["choices"][0]["finish_reason"] == "function_call"
+        assert not any("tool_calls" in delta for delta in deltas)
