@@ -27,7 +27,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _lifespan(receive, send)
     elif scope["type"] != "http":
         return
-    elif scope["path"].startswith("/v1/") and gateway is not None:
+    elif urls.is_call(scope["path"]) and gateway is not None:
         await urls.view_for(scope["path"])()(scope, receive, send, gateway)
     elif scope["path"] in health.PATHS:
         await health.answer(scope["path"], send, gateway)

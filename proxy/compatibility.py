@@ -53,6 +53,11 @@ gateway's credential). Elsewhere each field is translated:
 * **400**: its loss would change the meaning; the error names the field and the vendor
 * a field in no table is refused too, and `null` asks for nothing
 
+Which column holds: the vendor's name; for a model of OpenAI */chat/completions*, but for models and requests
+that OpenAI takes at */responses* alone (tools together with thinking from gpt-5.4 on). What passes as it is,
+the vendor itself judges. Embeddings pass to OpenAI kinds and are translated for Gemini; tokens are counted by
+Anthropic, Gemini and OpenAI.
+
 Values in parentheses ask for nothing and pass everywhere.
 """
 

@@ -1,8 +1,8 @@
 """Answers that continue an earlier one, which the vendor keeps (``previous_response_id``).
 
 The vendor knows one account, ours; who may continue what, the ledger knows: the answer's id is in the entry
-of
-the team that got it. So no team continues another's (checks M12), and the call goes where the answer is kept.
+of the team that got it. So no team continues another's (checks M12), and the call goes where the answer is
+kept.
 """
 
 import dataclasses
@@ -11,10 +11,18 @@ from catalog.snapshot import KeyRow, RouteRow
 from metering import receipts
 from proxy import errors
 from proxy.gateway import Gateway
+from proxy.interchange.reasoning_items import MARK
 
 
 async def narrowed(gateway: Gateway, route: RouteRow, key: KeyRow, previous: str) -> RouteRow:
     """The route, with only the targets of the provider that keeps ``previous``. Raises BadRequest."""
+    if previous.startswith(f"resp_{MARK}"):
+        raise errors.BadRequest(
+            "previous_response_id: that answer came from a vendor that keeps none. Send the whole "
+            "conversation.",
+            code="previous_response_not_kept",
+            param="previous_response_id",
+        )
     provider_id = await receipts.provider_of(gateway.pool, upstream_id=previous, team_id=key.team.id)
     if provider_id is None:
         raise errors.BadRequest(

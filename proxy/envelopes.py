@@ -35,7 +35,8 @@ def call_error(error: Exception) -> errors.CallError:
             return _of_vendor(error)
         case UnsupportedField():
             return errors.BadRequest(
-                f"{error.field}: {error.reason} ({error.vendor} cannot do it)",
+                f"{error.field}: {error.reason}. Leave it out, or call a model of another vendor than "
+                f"{error.vendor}.",
                 code="unsupported_parameter",
                 param=error.field,
             )

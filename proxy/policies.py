@@ -28,7 +28,8 @@ class GatewayKeyAuthentication(BaseAuthentication):
         key = request.configuration.catalog.keys.get(prefix) if prefix else None
         if not keys.matches(secret, key.digest if key else NO_SUCH_KEY) or key is None:
             raise errors.Unauthorized(
-                "Incorrect API key. Keys look like tg_... and are made by your platform admin."
+                f"Incorrect API key (read from {_read_from(request)}). Keys look like tg_... and are made by "
+                "your platform admin."
             )
         if key.expires_at is not None and key.expires_at <= request.started_at:
             raise errors.Unauthorized(
@@ -43,10 +44,17 @@ class GatewayKeyAuthentication(BaseAuthentication):
         scheme, _, credential = request.headers.get(b"authorization", b"").partition(b" ")
         secret = credential if scheme.lower() == b"bearer" else request.headers.get(b"x-api-key", b"")
         if not secret:
-            raise errors.Unauthorized(
-                "No API key. Send it as 'Authorization: Bearer tg_...'.", code="missing_api_key"
-            )
+            raise errors.Unauthorized(_how_to_send_it(request), code="missing_api_key")
         return secret.strip().decode("latin-1")
+
+
+def _read_from(request: CallRequest) -> str:
+    return "Authorization" if b"authorization" in request.headers else "x-api-key"
+
+
+def _how_to_send_it(request: CallRequest) -> str:
+    seen = " The Authorization header came without the word Bearer." * (b"authorization" in request.headers)
+    return f"No API key. Send it as 'Authorization: Bearer tg_...' or as 'x-api-key: tg_...'.{seen}"
 
 
 class MayCallModel(BasePermission):

@@ -1,9 +1,12 @@
 """From a name to the models that may serve it, in the order in which they are tried."""
 
+import difflib
 import random
 
 from catalog.snapshot import CatalogSnapshot, KeyRow, ModelRow, RouteRow, key_may_call
 from proxy import errors
+
+MAX_HINTED = 80  # characters; a longer name is no slip of the pen
 
 
 def route_for(catalog: CatalogSnapshot, key: KeyRow, name: str) -> RouteRow:
@@ -11,13 +14,23 @@ def route_for(catalog: CatalogSnapshot, key: KeyRow, name: str) -> RouteRow:
     route = catalog.route(name)
     if route is None:
         raise errors.NotFound(
-            f"The model {name!r} does not exist here. GET /v1/models lists what this key may call.",
+            f"The model {name!r} does not exist here.{_meant(catalog, key, name)}"
+            " GET /v1/models lists what this key may call.",
             code="model_not_found",
             param="model",
         )
     if not key_may_call(key, name):
         raise errors.Forbidden(f"This key may not call {name!r}.", param="model", retry=False)
     return route
+
+
+def _meant(catalog: CatalogSnapshot, key: KeyRow, name: str) -> str:
+    """A hint at the nearest name that the key may call; empty when none is near."""
+    if len(name) > MAX_HINTED:
+        return ""
+    names = [known for known, route in catalog.routes.items() if route.targets and key_may_call(key, known)]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def targets_for(route: RouteRow, *, draw: random.Random) -> list[ModelRow]:

@@ -15,6 +15,15 @@ CALLS: Mapping[str, type[CallView]] = {
 }
 
 
+# Where clients come whose base URL lacks /v1: they get an answer that says so, not a page.
+WITHOUT_VERSION = frozenset(path.removeprefix("/v1") for path in CALLS)
+
+
+def is_call(path: str) -> bool:
+    """Whether a path is for the calls door, be it a mistaken one."""
+    return path.startswith(("/v1/", "/v1beta/")) or path in WITHOUT_VERSION
+
+
 def view_for(path: str) -> type[CallView]:
     """The view of a path; a model's own path has its name, which may hold slashes, after ``/v1/models/``."""
     if path.startswith("/v1/models/"):

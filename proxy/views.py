@@ -250,6 +250,23 @@ class NoSuchPath(Listing):
     throttle_classes: list[Any] = []
 
     async def get(self) -> None:
-        raise errors.NotFound(f"There is no {self.call.method} {self.call.path} here.")
+        path = self.call.path
+        raise errors.NotFound(f"There is no {self.call.method} {path} here.{_hint(path)}")
 
     post = get
+
+
+PATHS = (
+    "/v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/responses, /v1/embeddings, /v1/models"
+)
+
+
+def _hint(path: str) -> str:
+    """What may have been meant by a path that is none."""
+    if path.startswith("/v1/v1/"):
+        return " The base URL for this client ends without /v1."
+    if path.startswith("/v1beta/"):
+        return " Gemini's models are called by OpenAI's or Anthropic's clients here."
+    if not path.startswith("/v1/"):
+        return " The base URL for this client ends with /v1."
+    return f" There are {PATHS}."

@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="For OpenAI-compatible vendors: calls of /v1/responses are passed on as they are instead of"
-                " being translated. OpenAI itself always has it.",
+                help_text="For OpenAI-compatible vendors: calls of /v1/responses are passed on as they are, not "
+                "translated. OpenAI itself always has it.",
                 verbose_name="has OpenAI's Responses API",
             ),
         ),

@@ -1,9 +1,11 @@
-"""Adapters: one folder per vendor dialect, the same four verbs, no IO.
+"""Adapters: one folder per vendor, the same verbs (``base.Adapter``), no IO.
 
-``request_for``    the caller's chat request -> the vendor's HTTP request
-``response_from``  the vendor's whole answer  -> an OpenAI chat completion and its usage
-``chunks_from``    a reader: vendor bytes in, OpenAI SSE frames out, usage kept
+``request_for``    the caller's request, of whatever dialect -> the vendor's HTTP request
+``response_from``  the vendor's whole answer -> the caller's, and what the ledger needs
+``chunks_from``    a reader: vendor bytes in, the caller's frames out, usage kept
+``links_for``      what must be fetched before the request can be written
 ``error_from``     status, headers and body of a vendor's refusal -> VendorError
 
-Adapters translate and decide nothing: no retries, no money, no sockets.
+Where caller and vendor speak the same dialect, bytes pass; elsewhere the interchange is between. Adapters
+translate and decide nothing: no retries, no money, no sockets.
 """

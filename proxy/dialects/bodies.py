@@ -42,8 +42,9 @@ def _invalid(error: msgspec.ValidationError) -> errors.BadRequest:
     """msgspec says ``Expected `int`, got `str` - at `$.max_tokens```: the path names the field."""
     text, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").lstrip(".") or None
-    if field is None and "missing required field" in text:
-        field = text.rpartition("`")[0].rpartition("`")[2]
+    if "missing required field" in text:
+        missing = text.rpartition("`")[0].rpartition("`")[2]
+        field, text = f"{field}.{missing}" if field else missing, "is required"
     return errors.BadRequest(f"{field}: {text}" if field else text, code="invalid_value", param=field)
 
 

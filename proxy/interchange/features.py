@@ -1,10 +1,10 @@
 """What a caller may ask for, and who can do it: read by the adapters, the response headers and the docs.
 
 Each dialect says for each of its fields which feature it asks for; each wire says for each feature whether
-its
-vendor can do it. A feature is *mapped* (the vendor has it), *dropped* (harmless: its loss changes no answer,
-and the response header ``x-tallygate-dropped`` names it) or *refused* (its loss would change the meaning: 400
-naming field and vendor). A field in no table is refused too: a new one is never lost in silence (checks K14).
+its vendor can do it. A feature is *mapped* (the vendor has it), *dropped* (harmless: its loss changes no
+answer, and the response header ``x-tallygate-dropped`` names it) or *refused* (its loss would change the
+meaning: 400 naming field and vendor). A field in no table is refused too: a new one is never lost in silence
+(checks K14).
 """
 
 import enum

@@ -72,7 +72,7 @@ FIELDS: dict[str, tuple[Any, str | None]] = {
     "messages is null": (GOOD | {"messages": None}, "messages"),
     "a message is text": (GOOD | {"messages": ["hello"]}, "messages[0]"),
     "an unknown role": (GOOD | {"messages": [{"role": "king", "content": "x"}]}, "messages[0].role"),
-    "no role": (GOOD | {"messages": [{"content": "x"}]}, "messages[0]"),
+    "no role": (GOOD | {"messages": [{"content": "x"}]}, "messages[0].role"),
     "content is a number": (GOOD | {"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
     "model is a number": (GOOD | {"model": 7}, "model"),
     "model is empty": (GOOD | {"model": ""}, "model"),
@@ -155,10 +155,9 @@ class TestModel:
 
     @pytest.mark.parametrize("model", ["claude-haiku-4-5", "gemini-2.5-flash"])
     def test_a_field_that_the_vendor_cannot_honour(self, house: House, model: str) -> None:
-        tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
         for stream in (False, True):
-            answer = house.chat(model, tools=tools, stream=stream)
-            refused(house, answer, 400, "unsupported_parameter", "tools")
+            answer = house.chat(model, logit_bias={"50256": -100}, stream=stream)
+            refused(house, answer, 400, "unsupported_parameter", "logit_bias")
 
 
 KEYS: dict[str, tuple[dict[str, str], str]] = {

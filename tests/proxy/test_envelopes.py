@@ -142,7 +142,8 @@ def test_a_vendors_wait_is_passed_on_in_whole_seconds() -> None:
 
 def test_a_field_that_the_vendor_cannot_honour_is_named() -> None:
     assert envelope(UnsupportedField(field="logit_bias", vendor="anthropic", reason="no such thing")) == {
-        "message": "logit_bias: no such thing (anthropic cannot do it)",
+        "message": "logit_bias: no such thing."
+        " Leave it out, or call a model of another vendor than anthropic.",
         "type": "invalid_request_error",
         "param": "logit_bias",
         "code": "unsupported_parameter",

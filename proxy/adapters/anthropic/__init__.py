@@ -1,1 +1,1 @@
-"""Anthropic's messages API, spoken for callers of chat completions."""
+"""Anthropic's messages API: for callers who speak it themselves (``passthrough``), and for all others."""

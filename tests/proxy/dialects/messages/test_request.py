@@ -44,7 +44,7 @@ def test_a_small_request() -> None:
         ({"max_tokens": "100"}, "max_tokens"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
-        ({"messages": [{"role": "user"}]}, "messages[0]"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"model": ""}, "model"),
         ({"stream": "yes"}, "stream"),
     ],
