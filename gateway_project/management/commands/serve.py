@@ -20,6 +20,7 @@ from gateway_project.server import Server
 from metering import static_plotly
 
 LAST_PORT = 65_535
+LOCK_PAUSE_SECONDS = 0.2
 SETUP_LOCK = 814000  # two commands that migrate at once take turns
 CURL = """  curl {url}/v1/chat/completions \\
     -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
@@ -72,7 +73,7 @@ class Command(BaseCommand):
     def _set_up(self, *, with_bootstrap: bool) -> Made | None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+                _wait_for_lock(cursor)
         except OperationalError as error:
             raise CommandError(f"The database cannot be reached: {error}Check DATABASE_URL.") from error
         try:
@@ -149,3 +150,13 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _wait_for_lock(cursor: Any) -> None:
+    """Asked again and again instead of waited for: a statement that waits keeps a snapshot open, and the
+    one who migrates would wait for that (CREATE INDEX CONCURRENTLY), each for the other."""
+    while True:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SETUP_LOCK])
+        if cursor.fetchone()[0]:
+            return
+        time.sleep(LOCK_PAUSE_SECONDS)
