@@ -28,6 +28,8 @@ from proxy.job import Job
 from proxy.links import resolving
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
+# Said before any content, even inside a 200: the vendor did not take the call up, and bills nothing.
+TURNED_AWAY = frozenset({ErrorClass.OVERLOADED, ErrorClass.RATE_LIMITED})
 GRACE_SECONDS = 60  # a hold outlives its call's deadline by this much before the sweeper takes it for lost
 
 
@@ -155,7 +157,11 @@ def _abandon(attempt: Attempt, passage: Passage, *, outcome: str, error_class: s
 def failure(attempt: Attempt, error: VendorError) -> Ended:
     """The end of an attempt that the vendor refused or that broke before any usage was seen."""
     error.scrub(attempt.target.api_key)
-    refused = not error.sent or (error.status is not None and error.status >= 400)
+    refused = (
+        not error.sent
+        or (error.status is not None and error.status >= 400)
+        or error.error_class in TURNED_AWAY
+    )
     return Ended(
         error=error,
         result=Result(

@@ -58,7 +58,7 @@ async def _over_targets(
                 break
             try:
                 attempt = await attempts.admitted(gateway, job, model, number + 1)
-            except (UnsupportedField, InvalidField) as error:
+            except (UnsupportedField, InvalidField, errors.BadRequest) as error:
                 passage.end(None, now=gateway.clock())
                 last = last or error
                 break

@@ -6,6 +6,8 @@ could contradict. A caller that leaves does not end the exchange at once: for a 
 the stream is read on for the usage at its end (``drained``); past that it is cut and estimated.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +19,7 @@ from proxy.attempts import Attempt, Ended, deadline_passed, failure, recorded_wo
 from proxy.interchange.writing import HEARTBEAT
 from proxy.job import Delivery, Served
 
+TAIL_SECONDS = 1.0  # Anthropic may follow a message with another, at once
 QUIET_SECONDS = 10.0  # after so long without content, the vendor's heartbeats reach the caller
 DRAIN_SECONDS = 10.0
 MAX_DRAINING = 64  # per worker; beyond it a caller's leaving cuts the stream at once
@@ -51,24 +54,38 @@ class StreamExchange:
         return failure(attempt, error) if self.first_byte_ms is None else self._broken(error)
 
     async def _relay(self, pieces: AsyncIterator[bytes]) -> Ended:
+        state = self.reader.state
         try:
-            async for piece in pieces:
+            async for piece in self._until_the_end(pieces):
                 if self.first_byte_ms is None:
                     self.first_byte_ms = self.attempt.milliseconds()
                 await self._pass_on(self.reader.feed(piece))
-                if self.reader.state.error is not None:
-                    raise self.reader.state.error
+                if state.error is not None:
+                    raise state.error
                 if self.delivery.gone:
                     return await self._after_leaving(pieces)
-            if not self.reader.state.complete:
+            if not state.complete:
                 raise VendorError(
                     error_class=ErrorClass.TRANSPORT,
                     message="the vendor's stream ended before its answer did",
                     code="stream_truncated",
                 )
         except VendorError as error:
-            return self._broken(error)
+            # a connection that breaks or stalls behind a whole answer takes nothing from it
+            if error is state.error or not state.complete:
+                return self._broken(error)
         return Ended(result=self._result(outcome="ok", source="reported"))
+
+    async def _until_the_end(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The vendor's bytes; behind its terminal marker only for a moment, as some keep the line open."""
+        async for piece in pieces:
+            yield piece
+            if self.reader.state.ended:
+                break
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAIL_SECONDS):
+                async for piece in pieces:
+                    yield piece
 
     async def _pass_on(self, frames: list[bytes]) -> None:
         if not frames:

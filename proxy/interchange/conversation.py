@@ -170,14 +170,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """``system`` is the leading system text. ``names`` says what the caller calls a setting, where its
-    dialect has another word: ``{"max_tokens": "max_output_tokens"}``."""
+    """``system`` is the leading system text. ``dropped`` are things that the caller offers and only its own
+    vendor has, such as ``tools.web_search``: they go without, and the answer's header names them. ``names``
+    says what the caller calls a setting, where its dialect has another word:
+    ``{"max_tokens": "max_output_tokens"}``."""
 
     system: tuple[Text, ...] = ()
     turns: tuple[Turn, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     settings: Settings = Settings()
+    dropped: tuple[str, ...] = ()
     names: Mapping[str, str] = {}
 
     def name_of(self, setting: str) -> str:

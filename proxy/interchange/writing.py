@@ -20,7 +20,8 @@ class Told(msgspec.Struct):
     finish_reason: str | None = None  # OpenAI's word
     native_finish: str = ""  # the vendor's own
     stop_sequence: str = ""
-    complete: bool = False  # the vendor's terminal marker was seen
+    complete: bool = False  # the answer is whole: its finish was told
+    ended: bool = False  # the vendor's terminal marker was seen: nothing need follow
     content_started: bool = False  # a frame with content (text, reasoning or tool call) was produced
     visible_chars: int = 0  # text characters so far, for an estimate when usage never comes
     reasoning_chars: int = 0

@@ -11,8 +11,8 @@ from proxy.sandbox.profiles import facts
 from proxy.sandbox.signatures import is_ours
 
 _NAMES = """
-access_programs background context_management conversation image include input instructions max_output_tokens
-max_tool_calls metadata model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key
+access_programs background client_metadata context_management conversation image include input instructions
+max_output_tokens max_tool_calls metadata model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key
 prompt_cache_options prompt_cache_retention reasoning safety_identifier service_tier store stream
 stream_options temperature text tool_choice tools top_logprobs top_p truncation user
 """
@@ -21,6 +21,10 @@ ROLES = ("user", "assistant", "system", "developer")
 TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
 FOLLOWING = ("reasoning", "function_call", "message", "custom_tool_call", "web_search_call")
 LOGPROBS = "message.output_text.logprobs"
+CALLS = ("function_call", "custom_tool_call")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+# A custom tool's input is text: here the only argument of a call.
+TEXT = {"type": "object", "properties": {"input": {"type": "string"}}}
 MEDIA_PARTS = ("input_image", "input_file", "input_audio")
 
 
@@ -105,7 +109,9 @@ def _read_item(given: Input, item: Any, where: str) -> None:
         _read_message(given, item, where)
     elif kind == "function_call":
         given.parts.append(item["name"] + item["arguments"])
-    elif kind == "function_call_output":
+    elif kind == "custom_tool_call":
+        given.parts.append(item["name"] + item["input"])
+    elif kind in OUTPUTS:
         _read_output(given, item.get("output"), f"{where}.output")
     elif kind != "reasoning":
         # Built-in tools and compaction: counted, not understood.
@@ -179,32 +185,50 @@ def _check_reasoning(items: list[Json]) -> None:
 
 
 def _check_calls(items: list[Json]) -> None:
-    called = {item.get("call_id") for item in items if item.get("type") == "function_call"}
-    answered = {item.get("call_id") for item in items if item.get("type") == "function_call_output"}
-    for missing in sorted(map(str, called - answered)):
-        raise bad(f"No tool output found for function call {missing}.", "input")
-    for unknown in sorted(map(str, answered - called)):
-        raise bad(f"No tool call found for function call output with call_id {unknown}.", "input")
+    for kind, output in zip(CALLS, OUTPUTS, strict=True):
+        words = kind.replace("_", " ")
+        called = {item.get("call_id") for item in items if item.get("type") == kind}
+        answered = {item.get("call_id") for item in items if item.get("type") == output}
+        for missing in sorted(map(str, called - answered)):
+            raise bad(f"No tool output found for {words} {missing}.", "input")
+        for unknown in sorted(map(str, answered - called)):
+            raise bad(f"No tool call found for {words} output with call_id {unknown}.", "input")
 
 
 def _read_tools(given: Input, tools: list[Any]) -> list[Tool]:
-    read_tools = []
-    for index, tool in enumerate(tools):
-        if tool.get("type") != "function":
-            continue
+    found = callable_tools(tools)
+    for where, tool, _ in found:
         if not tool.get("name"):
-            where = f"tools[{index}].name"
-            raise bad(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
-        openai_rules.check_function(tool, f"tools[{index}]")
-        given.parts.append(f"{tool['name']}{tool.get('description') or ''}{tool.get('parameters') or ''}")
-        read_tools.append(Tool(tool["name"], tool.get("parameters") or {}))
-    return read_tools
+            raise bad(
+                f"Missing required parameter: '{where}.name'.", f"{where}.name", "missing_required_parameter"
+            )
+        openai_rules.check_function(tool, where)
+        shape = tool.get("parameters") or tool.get("format") or ""
+        given.parts.append(f"{tool['name']}{tool.get('description') or ''}{shape}")
+    return [
+        Tool(tool["name"], TEXT if tool["type"] == "custom" else tool.get("parameters") or {})
+        for _, tool, _ in found
+    ]
+
+
+def callable_tools(
+    tools: list[Any], where: str = "tools", namespace: str = ""
+) -> list[tuple[str, Json, str]]:
+    """Functions and custom tools, also those in namespaces: each with its place and its namespace."""
+    found = []
+    for index, tool in enumerate(tools):
+        place = f"{where}[{index}]"
+        if tool.get("type") in ("function", "custom"):
+            found.append((place, tool, namespace))
+        elif tool.get("type") == "namespace":
+            found += callable_tools(tool["tools"], f"{place}.tools", tool["name"])
+    return found
 
 
 def _turn(item: Json) -> Turn:
-    if item.get("type") == "function_call":
+    if item.get("type") in CALLS:
         return Turn("called")
-    if item.get("type") == "function_call_output":
+    if item.get("type") in OUTPUTS:
         return Turn("answered", _output_text(item))
     return Turn("said" if item.get("role") == "user" else "spoke", text_of(item.get("content")))
 

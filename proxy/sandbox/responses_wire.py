@@ -2,7 +2,7 @@
 
 import time
 
-from proxy.sandbox import answers, chat_wire, logprobs, openai_wire, wire
+from proxy.sandbox import answers, chat_wire, logprobs, openai_wire, responses_requests, wire
 from proxy.sandbox.ask import Json
 from proxy.sandbox.control import Knobs
 from proxy.sandbox.profiles import facts
@@ -13,6 +13,8 @@ HEARTBEAT = chat_wire.HEARTBEAT
 # Why an answer is incomplete.
 INCOMPLETE = {"length": "max_output_tokens", "filter": "content_filter"}
 ENCRYPTED = "reasoning.encrypted_content"
+# What a call holds, by its type.
+CONTENT = {"function_call": "arguments", "custom_tool_call": "input"}
 tier = chat_wire.tier
 
 Event = tuple[str, Json, bool]  # type, members, whether it is content
@@ -114,12 +116,20 @@ def items_of(reply: Reply) -> list[Json]:
             "status": _status(reply),
         }
         items.append({**message, "content": [_part(reply, answer.text)]})
-    for index, call in enumerate(answer.calls):
-        arguments = wire.arguments(call, reply.knobs) or ""
-        ids = {"id": f"fc_{reply.ident}{index}", "call_id": f"call_{reply.ident}{index}"}
-        made = {**ids, "type": "function_call", "name": call.name, "arguments": arguments}
-        items.append({**made, "status": "completed"})
-    return items
+    return items + [_call(index, call, reply) for index, call in enumerate(answer.calls)]
+
+
+def _call(index: int, call: answers.ToolCall, reply: Reply) -> Json:
+    tools = responses_requests.callable_tools(reply.ask.raw.get("tools") or [])
+    kind, space = next((tool["type"], space) for _, tool, space in tools if tool["name"] == call.name)
+    made: Json = {"call_id": f"call_{reply.ident}{index}", "name": call.name, "status": "completed"}
+    if space:
+        made["namespace"] = space
+    if kind == "custom":
+        text = str(call.arguments.get("input", ""))
+        return {"id": f"ctc_{reply.ident}{index}", "type": "custom_tool_call", **made, "input": text}
+    arguments = wire.arguments(call, reply.knobs) or ""
+    return {"id": f"fc_{reply.ident}{index}", "type": "function_call", **made, "arguments": arguments}
 
 
 def _reasoning(reply: Reply) -> Json:
@@ -148,8 +158,8 @@ def _item_events(index: int, item: Json, reply: Reply) -> list[Event]:
     if item["type"] == "message":
         opened["content"] = []
         inner = _part_events(index, item, reply)
-    elif item["type"] == "function_call":
-        opened["arguments"] = ""
+    elif item["type"] in CONTENT:
+        opened[CONTENT[item["type"]]] = ""
         inner = _call_events(index, item, reply)
     elif item["summary"]:
         opened = {**item, "summary": []}
@@ -198,10 +208,13 @@ def _delta(reply: Reply, piece: str) -> Json:
 
 def _call_events(index: int, item: Json, reply: Reply) -> list[Event]:
     place = {"item_id": item["id"], "output_index": index}
-    kind = "response.function_call_arguments"
-    pieces = answers.cut(item["arguments"], reply.knobs.argument_chunks)
+    content = CONTENT[item["type"]]
+    kind = f"response.{item['type']}_{content}"
+    pieces = answers.cut(item[content], reply.knobs.argument_chunks)
     deltas = [(f"{kind}.delta", {**place, "delta": piece}, True) for piece in pieces]
-    done = {**place, "name": item["name"], "arguments": item["arguments"]}
+    done = {**place, content: item[content]}
+    if content == "arguments":
+        done["name"] = item["name"]
     return [*deltas, (f"{kind}.done", done, False)]
 
 

@@ -43,6 +43,7 @@ class Bill:
         self._stop_reason = None
         self._called = self._called or model
         state.model, state.complete = model, False
+        state.ended = False
         state.upstream_id = state.upstream_id or message_id
         self._count(final=False)
 
@@ -59,7 +60,7 @@ class Bill:
         state.finish_reason, flags = finish.finish_reason_from(self._stop_reason)
         state.native_finish = wire.text(self._stop_reason)
         state.flags += flags
-        state.complete = True
+        state.complete = state.ended = True
 
     def _splice(self, model: str) -> None:
         state = self._state

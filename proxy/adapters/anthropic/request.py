@@ -34,7 +34,7 @@ def request_for(call: Call, target: Target) -> VendorRequest:
         url=f"{target.base_url}/v1/messages",
         headers=headers_for(target),
         body=wire.encode(body),
-        dropped=tuple(dict.fromkeys((*fields, *plan.dropped, *lost))),
+        dropped=tuple(dict.fromkeys((*fields, *conversation.dropped, *plan.dropped, *lost))),
     )
 
 

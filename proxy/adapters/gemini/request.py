@@ -39,6 +39,7 @@ def dropped_for(call: Call, target: Target) -> tuple[str, ...]:
     """What Gemini will not see. Raises UnsupportedField for what it must not miss."""
     conversation = call.conversation
     names = [*dropped_from(call.body, call.dialect.fields, RULES, VENDOR), *contents.losses(conversation)]
+    names += conversation.dropped
     if _searches(call):  # Google's search has no options
         names += [f"{_SEARCH}.{option}" for option in wire.mapping(call.body[_SEARCH])]
     if effort.cannot_stop(conversation.settings.thinking, target.model):

@@ -76,6 +76,7 @@ def losses(conversation: Conversation, *, markers_kept: bool) -> tuple[str, ...]
 
 
 def _losses(conversation: Conversation, *, markers_kept: bool) -> Iterator[str]:
+    yield from conversation.dropped
     parts = [*conversation.system, *_all(part for turn in conversation.turns for part in turn.parts)]
     marked: list[Any] = [part.cache for part in parts] + [tool.cache for tool in conversation.tools]
     if not markers_kept and any(marked):

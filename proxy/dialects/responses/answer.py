@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metering.usage import Usage
-from proxy.dialects.responses import ids
+from proxy.dialects.responses import declared, ids
 from proxy.dialects.responses.output import output_of
 from proxy.interchange import wire
 from proxy.interchange.reply import Reply
@@ -41,10 +41,11 @@ _NESTED: dict[str, dict[str, Any]] = {
 def body_of(reply: Reply, asked: Mapping[str, Any]) -> bytes:
     """The JSON for the caller: the first choice, as the API gives one answer per call."""
     finish, ident = reply.first.finish, ids.ident_of(reply.id)
+    tools = declared.callable_in(asked)
     written = {
         **begun(asked, ident, reply.model, wire.now()),
         **ended(finish, reply.usage, reply.service_tier),
-        "output": output_of(reply.first, ident, incomplete=is_incomplete(finish)),
+        "output": output_of(reply.first, ident, tools, incomplete=is_incomplete(finish)),
     }
     return wire.encode(written)
 

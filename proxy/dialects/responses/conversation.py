@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from proxy.dialects.chat.tools import arguments_of, thought_signature
-from proxy.dialects.responses import parts, settings, tools
+from proxy.dialects.responses import custom, parts, settings, tools
+from proxy.dialects.responses.declared import DECLARING, flat_name
 from proxy.interchange import reasoning_items, signatures
 from proxy.interchange.conversation import (
     AnyPart,
@@ -33,6 +34,7 @@ _SERVER = frozenset(
         "mcp_call",
         "mcp_approval_request",
         "mcp_approval_response",
+        "tool_search_call",
     }
 )
 
@@ -48,6 +50,7 @@ def conversation_from(body: Mapping[str, Any]) -> Conversation:
         tools=tools.tools_of(body),
         tool_choice=tools.choice_of(body),
         settings=settings.settings_of(body),
+        dropped=tools.dropped_of(body),
         names=settings.names_of(body),
     )
 
@@ -78,14 +81,17 @@ class _Reader:
             case "message":
                 self._message(item, path)
             case "function_call":
-                self._assistant((self._call(item, path),))
-            case "function_call_output":
+                self._called(item, path, arguments_of(item.get("arguments"), f"{path}.arguments"))
+            case "custom_tool_call":
+                text = a_string(item.get("input"), f"{path}.input")
+                self._called(item, path, custom.arguments_for(text))
+            case "function_call_output" | "custom_tool_call_output":
                 self._result(item, path)
             case "reasoning":
                 self._assistant((reasoning_items.thinking_from(item, path),))
             case "item_reference":
                 raise InvalidField(field=path, reason="only OpenAI keeps the item; send the item itself")
-            case str(kind) if kind in _SERVER:
+            case str(kind) if kind in _SERVER or kind in DECLARING:
                 pass
             case kind:
                 reason = f"items of type {kind!r} cannot be translated for models of other vendors"
@@ -120,17 +126,20 @@ class _Reader:
         self._last = "assistant"
         self.turns.append(Turn("assistant", (*before, *said)))
 
-    def _call(self, item: Mapping[str, Any], path: str) -> ToolUse:
+    def _called(self, item: Mapping[str, Any], path: str, arguments: str) -> None:
         call_id, signature = signatures.split(a_string(item.get("call_id"), f"{path}.call_id"))
         call = ToolUse(
             id=call_id,
-            name=a_string(item.get("name"), f"{path}.name"),
-            arguments=arguments_of(item.get("arguments"), f"{path}.arguments"),
+            name=flat_name(
+                a_string(item.get("name"), f"{path}.name"),
+                maybe_string(item.get("namespace"), f"{path}.namespace"),
+            ),
+            arguments=arguments,
             signature=thought_signature(item) or signature,
             path=path,
         )
         self._names[call.id] = call.name
-        return call
+        self._assistant((call,))
 
     def _result(self, item: Mapping[str, Any], path: str) -> None:
         call_id, _ = signatures.split(a_string(item.get("call_id"), f"{path}.call_id"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from proxy.dialects.responses import annotations, ids
-from proxy.interchange import reasoning_items, signatures, wire
+from proxy.interchange import reasoning_items
 from proxy.interchange.conversation import Thinking
 
 Event = dict[str, Any]
@@ -145,39 +145,6 @@ class Reasoning(Item):
 
     def _summary(self, kind: str, **members: Any) -> Event:
         return self._event(f"reasoning_summary_{kind}", summary_index=0, **members)
-
-
-class FunctionCall(Item):
-    """A call of one of the caller's functions. See Note [Signatures in ids] in ``interchange.signatures``."""
-
-    def __init__(self, ident: str, index: int) -> None:
-        super().__init__("fc", ident, index)
-        self._ident = ident
-        self._pieces: list[str] = []
-
-    def begin(self, call_id: str, name: str, signature: str) -> Events:
-        call_id = call_id or ids.item_id("call", self._ident, self.index)
-        self.written = {
-            "id": self.id,
-            "type": "function_call",
-            "call_id": signatures.in_id(call_id, signature),
-            "name": name,
-            "arguments": "",
-            "status": "in_progress",
-        }
-        return [self._added()]
-
-    def arguments(self, piece: str) -> Events:
-        self._pieces.append(piece)
-        return [self._event("function_call_arguments.delta", delta=piece)]
-
-    def end(self) -> Events:
-        """A call whose arguments broke off is incomplete."""
-        events = [] if self._pieces else self.arguments("{}")
-        arguments = "".join(self._pieces)
-        status = "completed" if isinstance(wire.maybe_decoded(arguments), dict) else "incomplete"
-        self.written = {**self.written, "arguments": arguments, "status": status}
-        return [*events, self._event("function_call_arguments.done", arguments=arguments), self._done()]
 
 
 def _empty(kind: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from proxy.dialects.responses import annotations
-from proxy.dialects.responses.items import Events, FunctionCall, Item, Message, Reasoning
+from proxy.dialects.responses.calls import Call, call_of
+from proxy.dialects.responses.declared import Called
+from proxy.dialects.responses.items import Events, Item, Message, Reasoning
 from proxy.interchange import reasoning_items
 from proxy.interchange.conversation import Text, Thinking, ToolUse
 from proxy.interchange.reply import Block, Choice, Cited, Refusal
@@ -15,14 +17,16 @@ from proxy.interchange.reply import Block, Choice, Cited, Refusal
 
 class Output:
     """One message, or one block of thinking, is open at a time. Calls stay open beside it, as clients tell
-    the pieces of parallel calls apart by their output index."""
+    the pieces of parallel calls apart by their output index. ``tools`` are the caller's, by the names that
+    vendors know."""
 
-    def __init__(self, ident: str) -> None:
+    def __init__(self, ident: str, tools: Mapping[str, Called]) -> None:
         self._ident = ident
+        self._tools = tools
         self._items: list[Item] = []
         self._message: Message | None = None
         self._reasoning: Reasoning | None = None
-        self._calls: dict[int, FunctionCall] = {}  # the open ones, by the teller's number
+        self._calls: dict[int, Call] = {}  # the open ones, by the teller's number
         self._chars = 0  # of text so far, refusals not counted
 
     def written(self) -> list[dict[str, Any]]:
@@ -71,10 +75,10 @@ class Output:
 
     def call(self, number: int, call_id: str, name: str, signature: str) -> Events:
         events = self._end_message() + self._end_reasoning() + self.call_ends(number)
-        call = FunctionCall(self._ident, len(self._items))
+        call = call_of(self._tools.get(name) or Called(name), self._ident, len(self._items))
         self._items.append(call)
         self._calls[number] = call
-        return events + call.begin(call_id, name, signature)
+        return events + call.begin(call_id, signature)
 
     def arguments(self, number: int, piece: str) -> Events:
         call = self._calls.get(number)
@@ -117,9 +121,11 @@ class Output:
         return reasoning.end(thinking or Thinking()) if reasoning else []
 
 
-def output_of(choice: Choice, ident: str, *, incomplete: bool) -> list[dict[str, Any]]:
+def output_of(
+    choice: Choice, ident: str, tools: Mapping[str, Called], *, incomplete: bool
+) -> list[dict[str, Any]]:
     """The items of a whole answer."""
-    output, logprobs = Output(ident), choice.logprobs
+    output, logprobs = Output(ident, tools), choice.logprobs
     for number, block in enumerate(choice.blocks):
         _tell(output, number, block)
         if isinstance(block, Text | Cited) and block.text:

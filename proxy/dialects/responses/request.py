@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from proxy import errors
 from proxy.dialects import bodies
+from proxy.dialects.responses.declared import DECLARING
 from proxy.interchange import wire
 from proxy.interchange.dialect import Call, Dialect, ParsedCall
 
@@ -40,6 +41,9 @@ _BOUNDED = frozenset(
         "function_call_output",
         "custom_tool_call",
         "custom_tool_call_output",
+        "additional_tools",
+        "tool_search_call",
+        "tool_search_output",
     }
 )
 
@@ -81,7 +85,7 @@ def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> Parse
         asks_tier="service_tier" in body,
         caches=any(marker in plain for marker in _CACHE_MARKERS),
         audio=b'"input_audio"' in plain,
-        has_tools=bool(body.get("tools")),
+        has_tools=bool(body.get("tools")) or _declares_tools(checked.input),
         previous=checked.previous_response_id or "",
     )
 
@@ -90,6 +94,10 @@ def _refuse(body: Mapping[str, Any]) -> None:
     for name, reason in _REFUSED.items():
         if body.get(name):
             raise errors.BadRequest(f"{name}: {reason}.", code="unsupported_parameter", param=name)
+
+
+def _declares_tools(given: str | list[dict[str, Any]] | None) -> bool:
+    return isinstance(given, list) and any(wire.text(item.get("type")) in DECLARING for item in given)
 
 
 def _linked(items: list[Any]) -> int:

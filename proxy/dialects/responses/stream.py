@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.dialects.responses import answer, ids
+from proxy.dialects.responses import answer, declared, ids
 from proxy.dialects.responses.items import Event, Events
 from proxy.dialects.responses.output import Output
 from proxy.interchange import wire
@@ -20,7 +20,7 @@ class ResponsesWriter(StreamWriter):
         self._asked = asked
         self._sequence = 0
         self._begun: dict[str, Any] = {}
-        self._output = Output("")
+        self._output = Output("", {})
 
     def close(self) -> list[bytes]:
         finish = self.told.finish_reason or "stop"
@@ -33,9 +33,16 @@ class ResponsesWriter(StreamWriter):
         }
         return [*frames, self._frame({"type": f"response.{response['status']}", "response": response})]
 
+    def heartbeat(self) -> list[bytes]:
+        """An event once there is one: Codex gives a stream up after five minutes without, and comments do not
+        count."""
+        if not self._begun:
+            return super().heartbeat()
+        return [self._frame({"type": "response.in_progress", "response": self._begun})]
+
     def _opening(self) -> list[bytes]:
         ident = ids.ident_of(self.told.upstream_id)
-        self._output = Output(ident)
+        self._output = Output(ident, declared.callable_in(self._asked))
         self._begun = answer.begun(self._asked, ident, self.told.model, wire.now())
         kinds = ("response.created", "response.in_progress")
         return [self._frame({"type": kind, "response": self._begun}) for kind in kinds]

@@ -108,6 +108,7 @@ class ChunkReader(EventReader):
         """``[DONE]``."""
         self._done = True
         state = self.state
+        state.ended = True
         if state.finish_reason is None and self._repair.seen:
             state.finish_reason, state.complete = "tool_calls", True
             return self._finish_meant()

@@ -65,5 +65,5 @@ class ResponseEvents(EventReader):
             raise outcome.failure_of(response)
         state.finish_reason = outcome.finish_of(response) or "stop"
         state.native_finish = outcome.reason_of(response)
-        state.complete = True
+        state.complete = state.ended = True
         self._end(response)

@@ -291,6 +291,21 @@ def test_a_call_without_an_id_is_given_one() -> None:
     assert whole(choice_of(ToolUse(id="", name="a")))["output"][0]["call_id"] == "call_tallygate_x1_0"
 
 
+def test_a_heartbeat_is_an_event_once_the_answer_has_begun() -> None:
+    """Codex gives up a stream that has had no event for five minutes, and does not count comments."""
+    writer = started()
+    assert writer.heartbeat() == [b": keepalive\n\n"]
+
+    frames = writer.text("Hel") + writer.heartbeat() + writer.text("lo") + closed(writer)
+
+    assert [event["type"] for event in events_of(b"".join(frames))][5:7] == [
+        "response.in_progress",
+        "response.output_text.delta",
+    ]
+    with sdk(b"".join(frames)) as client, client.responses.stream(model="m", input="hi") as stream:
+        assert stream.get_final_response().output_text == "Hello"
+
+
 def test_further_choices_are_left_out() -> None:
     writer = started()
     frames = writer.text("one") + writer.text("two", choice=1) + writer.thoughts("hm", choice=1)

@@ -31,6 +31,9 @@ RESULT = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": True}
 
 
+GRAMMAR = "tools[0].format.definition"
+
+
 def user(*parts: Any) -> dict[str, Any]:
     return {"role": "user", "content": list(parts)}
 
@@ -284,7 +287,11 @@ def test_settings_are_called_what_the_caller_calls_them(setting: str, name: str)
         ({"role": "system", "content": [{"type": "input_image", "file_id": "f"}]}, "input[0].content[0]"),
         ({"type": "item_reference", "id": "msg_1"}, "input[0]"),
         ({"id": "msg_1"}, "input[0]"),
-        ({"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "x"}, "input[0].type"),
+        ({"type": "custom_tool_call", "call_id": "c", "name": "n"}, "input[0].input"),
+        ({"type": "custom_tool_call_output", "output": "x"}, "input[0].call_id"),
+        ({"type": "local_shell_call", "call_id": "c", "action": {}}, "input[0].type"),
+        ({"type": "additional_tools", "tools": [{"type": "mcp"}]}, "input[0].tools[0].type"),
+        (CALL | {"namespace": 3}, "input[0].namespace"),
         ({"type": "compaction", "encrypted_content": "x"}, "input[0].type"),
         (CALL | {"arguments": "[1]"}, "input[0].arguments"),
         (CALL | {"call_id": None}, "input[0].call_id"),
@@ -305,8 +312,13 @@ def test_a_wrong_item_is_named(item: Any, field: str) -> None:
     [
         ({"input": None}, "input"),
         ({"instructions": 3}, "instructions"),
-        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"tools": [{"type": "custom", "name": "n"}]}, "tools[0].type"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].name"),
+        ({"tools": [{"type": "custom", "name": "n", "format": {"type": "grammar"}}]}, GRAMMAR),
+        ({"tools": [{"type": "namespace", "tools": []}]}, "tools[0].name"),
+        (
+            {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "mcp"}]}]},
+            "tools[0].tools[0].type",
+        ),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tool_choice": {"type": "web_search"}}, "tool_choice.type"),
         ({"tool_choice": {"type": "function"}}, "tool_choice"),
@@ -325,9 +337,13 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], field: str) -> None:
     assert refused(**fields) == field
 
 
-def test_a_refused_tool_is_named_with_its_type() -> None:
-    with pytest.raises(InvalidField, match="only models of OpenAI have tools of type 'web_search'"):
-        conversation(tools=[{"type": "web_search"}])
+@pytest.mark.parametrize(
+    "kind", ["file_search", "code_interpreter", "image_generation", "mcp", "computer", "local_shell", "shell"]
+)
+def test_a_refused_tool_is_named_with_its_type(kind: str) -> None:
+    with pytest.raises(InvalidField, match=f"only models of OpenAI have tools of type '{kind}'") as refusal:
+        conversation(tools=[WEATHER, {"type": kind}])
+    assert refusal.value.field == "tools[1].type"
 
 
 def test_no_input_items_are_no_turns() -> None:

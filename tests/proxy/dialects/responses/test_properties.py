@@ -81,13 +81,14 @@ NAMES = st.sampled_from(
     image_url file_id file_data file_url filename detail input_audio data format refusal annotations tools
     parameters strict description schema effort generate_summary verbosity mode instructions tool_choice
     reasoning include top_logprobs metadata input cache_control prompt_cache_breakpoint extra_content google
-    thought_signature max_output_tokens
+    thought_signature max_output_tokens namespace definition syntax
     """.split()  # noqa: SIM905  # a list of as many lines as words says no more
 )
 TYPES = st.sampled_from(
     """
     message function_call function_call_output reasoning item_reference web_search_call custom_tool_call
     input_text output_text refusal input_image input_file input_audio user assistant system developer
+    custom namespace web_search grammar additional_tools custom_tool_call_output tool_search_output
     function allowed_tools auto none required json_schema json_object summary_text {} data:image/png;base64,aa
     https://a.example tallygate:["gemini","","s",""] tallygate:[1] rs_tallygate_x_0 c__sig_aa c__sigt_!
     """.split()  # noqa: SIM905

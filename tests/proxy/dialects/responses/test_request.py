@@ -91,6 +91,9 @@ def test_an_answer_to_continue_needs_no_input() -> None:
         ({"type": "function_call_output", "call_id": "c", "output": "sunny"}, 0),
         ({"type": "computer_call_output", "output": {"type": "computer_screenshot"}}, 2),
         ({"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}, 0),
+        ({"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "x"}, 0),
+        ({"type": "custom_tool_call_output", "call_id": "c", "output": [{"type": "input_image"}]}, 1),
+        ({"type": "additional_tools", "tools": [{"type": "custom", "name": "n"}]}, 0),
         ({"type": "item_reference", "id": "msg_1"}, 1),
         ({"id": "msg_1"}, 1),
         ({"type": ["message"]}, 1),
@@ -114,6 +117,12 @@ def test_what_a_route_and_a_price_must_know() -> None:
 
     assert (plain.asks_tier, plain.has_tools, plain.caches, plain.audio) == (False, False, False, False)
     assert (rich.asks_tier, rich.has_tools, rich.caches, rich.audio) == (True, True, True, True)
+
+
+def test_tools_that_the_input_declares_are_tools() -> None:
+    item = {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "n"}]}
+
+    assert RESPONSES.parse(body(input=[item]), {}).has_tools
 
 
 def test_a_type_cannot_hide_behind_an_escape() -> None:
