@@ -1,19 +1,36 @@
-"""Who got which answer: the ledger asked by the vendor's id of it."""
+"""Who got which answer, and how much it held: the ledger asked by the vendor's id of it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-# The index on upstream_id is partial: only ids of answers that vendors keep are looked for.
-OWNER = """
-SELECT m.provider_id FROM metering_costentry e JOIN catalog_languagemodel m ON m.id = e.model_id
+# The index on upstream_id is partial: only ids of answers that vendors keep are looked for. Only what the
+# vendor itself counted is known: an estimate knows the text that came, not the context before it.
+KEPT = """
+SELECT m.provider_id, e.model_id,
+    CASE WHEN e.usage_source IN ('reported', 'drained') AND e.cost_reason <> 'not_billed' THEN
+        e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h + e.audio_input
+        + e.output + e.reasoning + e.audio_output
+    END AS tokens
+FROM metering_costentry e JOIN catalog_languagemodel m ON m.id = e.model_id
 WHERE e.upstream_id = %s AND e.upstream_id LIKE 'resp\\_%%' AND e.team_id = %s
 ORDER BY e.id DESC LIMIT 1
 """
 
 
-async def provider_of(pool: AsyncConnectionPool[Any], *, upstream_id: str, team_id: int) -> int | None:
-    """The provider whose answer ``upstream_id`` the team got; None when it got none."""
-    async with pool.connection() as connection:
-        row = await (await connection.execute(OWNER, (upstream_id, team_id))).fetchone()
-    return None if row is None else row[0]
+class Kept(NamedTuple):
+    """An answer that a vendor keeps. ``tokens``: the answer's with all of its context, as its model counts
+    them; what a call that continues it is billed for again. None: unknown."""
+
+    provider_id: int
+    model_id: int
+    tokens: int | None
+
+
+async def kept(pool: AsyncConnectionPool[Any], *, upstream_id: str, team_id: int) -> Kept | None:
+    """The answer ``upstream_id`` that the team got; None when it got none."""
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(Kept)) as cursor:
+        await cursor.execute(KEPT, (upstream_id, team_id))
+        found: Kept | None = await cursor.fetchone()
+    return found

@@ -3,14 +3,15 @@
 import asyncio
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
-from proxy import errors
+from metering.limit_book import LimitRow
+from proxy import envelopes, errors
 from proxy.adapters.base import (
     Adapter,
     ErrorClass,
@@ -77,7 +78,7 @@ class Exchange(Protocol):
 async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> Attempt:
     """Set the bound aside and prepare the vendor's request.
 
-    Raises UnsupportedField, InvalidField and BadRequest (before anything is held), LimitReached,
+    Raises UnsupportedField, InvalidField, BadRequest and Forbidden (before anything is held), LimitReached,
     LedgerUnavailable.
     """
     adapter = adapter_for(model.provider.kind)
@@ -87,12 +88,14 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     target = job.target(model, ceiling=wanted if named else None)
     call = await resolving.resolved(gateway, job, adapter, target)
     request = _written(adapter, call, target)
+    limits = job.configuration.limits.in_scope(
+        team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id
+    )
+    _refuse_unpriced_tools(job, limits)
     admission = await gateway.books.hold(
         call=job.call(model, number),
         bounds=bounds,
-        limits=job.configuration.limits.in_scope(
-            team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id
-        ),
+        limits=limits,
         expires_at=dt.datetime.now(dt.UTC)
         + dt.timedelta(seconds=job.deadline - gateway.clock() + GRACE_SECONDS),
     )
@@ -117,6 +120,14 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
         admission=admission,
         began=gateway.clock(),
     )
+
+
+def _refuse_unpriced_tools(job: Job, limits: Sequence[LimitRow]) -> None:
+    """Under a hard budget: what it cannot price it cannot cover. Raises Forbidden."""
+    tools = job.parsed.unpriced_tools
+    hard = next((limit for limit in limits if limit.unit == "usd" and limit.mode == "hard"), None)
+    if tools and hard is not None:
+        raise envelopes.tool_unpriced(tools[0], limit_id=hard.id, period=hard.period)
 
 
 def _written(adapter: Adapter, call: Call, target: Target) -> VendorRequest:

@@ -115,7 +115,7 @@ def _tell(attempt: Attempt, error: VendorError) -> None:
         model=attempt.model.full_name,
         error_class=error.error_class.value,
         status=error.status,
-        code=error.code,
+        code=error.code if attempts.IDENTIFIER.fullmatch(error.code or "") else None,  # not a sentence
     )
 
 

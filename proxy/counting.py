@@ -52,7 +52,7 @@ async def _counted(gateway: Gateway, job: Job, model: ModelRow) -> Served:
             if not 200 <= response.status < 300:
                 raise adapter.error_from(response.status, response.headers, body)
             answer = adapter.response_from(body, response.headers, call, target)
-            headers = faults.passed_on(response.headers)
+            headers = faults.passed_on(response.headers, secret=target.api_key)
     except VendorError as error:
         failed = error.error_class
         raise

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from metering.errors import LedgerUnavailable, LimitReached
 from proxy import errors
@@ -24,6 +25,11 @@ UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
 
 # Vendors send these on good answers too, where they ask for nothing (wire.md c.3).
 ONLY_ON_ERRORS = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
+
+# A vendor's words in a header: ids and figures. With any other character the server refuses to send
+# the whole answer, which is billed already.
+_SENDABLE = re.compile(r"[\x20-\x7e\xa0-\xff]{0,500}")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def call_error(error: Exception) -> errors.CallError:
@@ -52,12 +58,14 @@ def call_error(error: Exception) -> errors.CallError:
                 code="ledger_unavailable",
                 retry_after=1,
             )
+        case RecursionError():  # only bodies nest as deep as that
+            return errors.BadRequest("The body is nested too deeply.", code="invalid_json")
     return errors.CallError("Internal error of the gateway. The request id identifies it in the log.")
 
 
 def headers(error: errors.CallError) -> list[tuple[bytes, bytes]]:
     """``retry-after`` in whole seconds, ``x-should-retry`` when the SDKs must be told."""
-    found = [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+    found = _of_vendors(error.headers.items())
     if error.retry_after is not None:
         found.append((b"retry-after", str(max(0, math.ceil(error.retry_after))).encode()))
     if error.retry is not None:
@@ -75,13 +83,17 @@ def served_headers(served: Served) -> list[tuple[bytes, bytes]]:
     if served.cost_usd is not None:
         headers.append((b"x-tallygate-cost-usd", f"{served.cost_usd.normalize():f}".encode()))
     if served.dropped:
-        headers.append((b"x-tallygate-dropped", ", ".join(served.dropped).encode("ascii", "replace")))
-    headers += [
-        (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in served.headers.items()
-        if name not in ONLY_ON_ERRORS
+        headers.append((b"x-tallygate-dropped", _UNPRINTABLE.sub("?", ", ".join(served.dropped)).encode()))
+    paces = (pair for pair in served.headers.items() if pair[0] not in ONLY_ON_ERRORS)
+    return headers + _of_vendors(paces)
+
+
+def _of_vendors(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Those that can be sent; a vendor's oddity must not cost the caller the answer."""
+    stripped = ((name, value.strip(" \t")) for name, value in headers)
+    return [
+        (name.encode(), value.encode("latin-1")) for name, value in stripped if _SENDABLE.fullmatch(value)
     ]
-    return headers
 
 
 def _passed_on(error: VendorError) -> dict[str, str]:
@@ -126,6 +138,19 @@ def _of_vendor(error: VendorError) -> errors.CallError:
         code=code,
         retry_after=error.retry_after,
         headers=passed_on,
+    )
+
+
+def tool_unpriced(tool: str, *, limit_id: int, period: str) -> errors.CallError:
+    """A tool that the vendor runs and bills at a rate that no price row has, under a hard budget."""
+    return errors.Forbidden(
+        f"The vendor bills the tool {tool[:100]!r} apart from tokens, at a rate that the catalog has no "
+        "place for, and a hard budget cannot cover what it cannot price. Leave the tool out, or ask your "
+        "platform admin for a key without a hard budget in USD.",
+        code="tool_unpriced",
+        param="tools",
+        details={"limit_id": limit_id, "period": period},
+        retry=False,
     )
 
 

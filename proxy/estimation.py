@@ -8,17 +8,19 @@ from proxy.adapters.base import StreamState
 BYTES_PER_TOKEN = 4  # English prose on the vendors' tokenizers; only ever used when the vendor told nothing
 
 
-def usage_of_unfinished(state: StreamState, *, request_bytes: int) -> Usage | None:
+def usage_of_unfinished(state: StreamState, *, request_bytes: int, context_tokens: int = 0) -> Usage | None:
     """Usage of a stream that broke off after content; None (unknown) when there was no content at all.
 
     What the vendor reported so far (an input count at the start, say) is kept; counts never shrink.
+    ``context_tokens``: what the vendor put before the request, of an earlier answer that it keeps.
     """
     if not state.content_started:
         return state.usage
     output = math.ceil(state.visible_chars / BYTES_PER_TOKEN)
     reasoning = math.ceil(state.reasoning_chars / BYTES_PER_TOKEN)
     if state.usage is None:
-        return Usage(input=math.ceil(request_bytes / BYTES_PER_TOKEN), output=output, reasoning=reasoning)
+        asked = math.ceil(request_bytes / BYTES_PER_TOKEN) + context_tokens
+        return Usage(input=asked, output=output, reasoning=reasoning)
     seen = state.usage
     return Usage(
         input=seen.input,

@@ -10,6 +10,7 @@ from typing import Protocol
 from catalog.snapshot import KeyRow, ModelRow, RouteRow
 from metering import costing
 from metering.entries import Bounds, Call
+from metering.receipts import Kept
 from proxy import bounds
 from proxy.adapters.base import Target
 from proxy.configuration import Configuration
@@ -33,6 +34,7 @@ class Job:
     tags: dict[str, str] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)  # what was fetched so far
     keep: Callable[[int], None] = lambda size: None  # counts the bytes that this request holds in memory
+    kept: Kept | None = None  # the earlier answer that this one continues
 
     def call(self, model: ModelRow, attempt: int) -> Call:
         return Call(
@@ -50,7 +52,7 @@ class Job:
 
     def bounds(self, model: ModelRow) -> Bounds:
         """The most this request can use of ``model``, at the dearest rates that could apply."""
-        input_tokens = bounds.input_bound(self.parsed)
+        input_tokens = bounds.input_bound(self.parsed) + bounds.kept_bound(self.kept, model)
         wanted, least = bounds.output_bounds(self.parsed, model)
         bound = costing.bound_for(
             model.prices,

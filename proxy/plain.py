@@ -19,7 +19,8 @@ class PlainExchange:
             if not 200 <= response.status < 300:
                 raise attempt.adapter.error_from(response.status, response.headers, body)
             answer = attempt.adapter.response_from(body, response.headers, attempt.call, attempt.target)
-            status, headers = response.status, faults.passed_on(response.headers)
+            status = response.status
+            headers = faults.passed_on(response.headers, secret=attempt.target.api_key)
         return Ended(
             body=answer.body,
             headers=headers,

@@ -26,7 +26,8 @@ class SSEEvent(msgspec.Struct, frozen=True, gc=False):
 
     ``event``  its name; empty when the vendor gave none
     ``data``   the data lines joined by a newline; empty for comments, which vendors send as heartbeats
-    ``raw``    the exact bytes of the frame, blank line included
+    ``raw``    the exact bytes of the frame, blank line included; of comments, the comments alone, as other
+               lines beside them (``retry``, ``id``) would steer the caller's client
     """
 
     event: str
@@ -70,7 +71,7 @@ class SSEDecoder:
         # read.
         seam = bytes(self._held[-3:]) + data
         self._held += data
-        if b"\n\n" in seam or b"\r" in seam:
+        if b"\n\n" in seam or (b"\r" in seam and _BOUNDARY.search(seam)):
             return bytes(self._held)
         self._check(len(self._held))
         return None
@@ -110,13 +111,20 @@ def _parse(raw: bytes) -> SSEEvent | None:
         return SSEEvent("", raw[6:-2], raw)  # what nearly every vendor sends
     name = b""
     data: list[bytes] = []
-    for line in raw.splitlines():
+    lines = raw.splitlines()
+    for line in lines:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             data.append(value)
         elif field == b"event":
             name = value
-    if not data and not raw.startswith(b":"):
-        return None
+    if not data:
+        return _comment(raw, lines) if raw.startswith(b":") else None
     return SSEEvent(name.decode("utf-8", "replace"), b"\n".join(data), raw)
+
+
+def _comment(raw: bytes, lines: list[bytes]) -> SSEEvent:
+    comments = [line for line in lines if line.startswith(b":")]
+    alone = len(comments) == len([line for line in lines if line])
+    return SSEEvent("", b"", raw if alone else b"\n".join(comments) + b"\n\n")

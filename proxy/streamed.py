@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from metering.entries import Result
-from proxy import estimation
+from proxy import bounds, estimation
 from proxy.adapters import faults
 from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
 from proxy.attempts import Attempt, Ended, deadline_passed, failure, recorded_words
@@ -45,7 +45,7 @@ class StreamExchange:
             if not 200 <= response.status < 300:
                 body = await response.body()
                 raise attempt.adapter.error_from(response.status, response.headers, body)
-            self.headers = faults.passed_on(response.headers)
+            self.headers = faults.passed_on(response.headers, secret=attempt.target.api_key)
             return await self._relay(response.pieces())
 
     def interrupted(self, attempt: Attempt) -> Ended:
@@ -93,12 +93,21 @@ class StreamExchange:
         if self.delivery.spoken:
             await self.delivery.send(b"".join(frames))
             return
-        self.held_back += frames
+        quiet = self._is_long_quiet()
+        for frame in frames:
+            self._hold(frame, quiet=quiet)
         if self.reader.state.content_started:
             await self.begin()
-        elif self._is_long_quiet() and any(is_heartbeat(frame) for frame in frames):
+        elif quiet and any(is_heartbeat(frame) for frame in frames):
             await self._head()
             await self.delivery.beat(HEARTBEAT)
+
+    def _hold(self, frame: bytes, *, quiet: bool) -> None:
+        """Of heartbeats in a row one is enough, and none when our own go out: a vendor may send them
+        for ever, and nobody takes them from us."""
+        beats = self.held_back and is_heartbeat(self.held_back[-1])
+        if not is_heartbeat(frame) or not (quiet or beats):
+            self.held_back.append(frame)
 
     def _is_long_quiet(self) -> bool:
         return self.attempt.gateway.clock() - self.attempt.job.began > QUIET_SECONDS
@@ -163,7 +172,12 @@ class StreamExchange:
         state = self.reader.state
         usage = state.usage
         if source == "estimated":
-            usage = estimation.usage_of_unfinished(state, request_bytes=self.attempt.job.parsed.size)
+            job = self.attempt.job
+            usage = estimation.usage_of_unfinished(
+                state,
+                request_bytes=job.parsed.size,
+                context_tokens=bounds.kept_bound(job.kept, self.attempt.model),
+            )
         return Result(
             outcome=outcome,
             usage=usage,
@@ -185,5 +199,7 @@ class StreamExchange:
 
 
 def is_heartbeat(frame: bytes) -> bool:
-    """A comment, or Anthropic's ping."""
-    return frame.startswith((b":", b"event: ping"))
+    """Comments alone, or Anthropic's ping."""
+    if frame.startswith(b":"):
+        return all(line.startswith(b":") for line in frame.splitlines() if line)
+    return frame.startswith(b"event: ping")

@@ -12,6 +12,7 @@ from django.conf import settings
 from rest_framework.views import APIView
 
 from catalog.snapshot import RouteRow
+from metering.receipts import Kept
 from proxy import completions, continuations, counting, envelopes, errors, listing, policies, routing
 from proxy.delivery import StreamDelivery
 from proxy.dialects.chat.dialect import CHAT
@@ -158,10 +159,11 @@ class ModelCall(CallView):
         assert call.user is not None
         patience = max((model.provider.total_timeout for model, _ in self.route.targets), default=0.0)
         began = call.gateway.clock()
+        route, kept = await self._route()
         return Job(
             parsed=call.data,
             key=call.user,
-            route=await self._route(),
+            route=route,
             configuration=call.configuration,
             request_id=call.request_id,
             started_at=call.started_at,
@@ -170,15 +172,16 @@ class ModelCall(CallView):
             client_request_id=call.header(b"x-request-id"),
             tags=call.tags(),
             keep=call.keep,
+            kept=kept,
         )
 
-    async def _route(self) -> RouteRow:
-        """The route; an answer that continues an earlier one goes to the vendor that keeps that."""
+    async def _route(self) -> tuple[RouteRow, Kept | None]:
+        """The route, and the earlier answer that this one continues: its vendor is the one to ask."""
         call = self.call
         assert call.data is not None
         assert call.user is not None
         if not call.data.previous:
-            return self.route
+            return self.route, None
         return await continuations.narrowed(call.gateway, self.route, call.user, call.data.previous)
 
 
@@ -196,6 +199,23 @@ class Responses(ModelCall):
     """POST /v1/responses"""
 
     dialect = RESPONSES
+
+    async def _let_in(self) -> None:
+        """Codex tries a WebSocket first, and turns to POST at once for 426 alone."""
+        if self.call.header(b"upgrade").lower() == "websocket":
+            raise errors.CallError(
+                "WebSockets are not served here: use POST.",
+                status=426,
+                code="upgrade_required",
+                type="invalid_request_error",
+                retry=False,
+            )
+        if self.call.method != "POST":
+            raise errors.MethodNotAllowed(f"{self.call.method} is not allowed here.")
+        await super()._let_in()
+
+    async def get(self) -> None:
+        """Never reached: see ``_let_in``."""
 
     def told(self, error: Exception) -> errors.CallError:
         """OpenAI answers 400 here for a model that it does not have, and 404 on its other paths."""

@@ -73,12 +73,21 @@ class ErrorClass(enum.StrEnum):
     DEADLINE = "deadline"  # our own deadline passed while the vendor was answering: never counts
 
 
+READ_CHARS = 8_000  # of a vendor's message
+MESSAGE_CHARS = 2_000  # of it, what a caller gets to read
+
+
+def without(secret: str, words: str) -> str:
+    """``words`` in which ``secret`` is not repeated. No secret: as they are."""
+    return words.replace(secret, "***") if secret else words
+
+
 class VendorError(Exception):
     """An upstream attempt failed. Attributes are facts; words for the caller are made elsewhere.
 
     ``status``       HTTP status of the vendor, or None when there was no answer
     ``retry_after``  seconds the vendor asked to wait, or None
-    ``body_error``   the vendor's message, at most 2,000 characters
+    ``message``      the vendor's message; at most 2,000 characters when it was scrubbed
     ``headers``      the vendor's headers that callers may see, names in lower case (``faults.passed_on``)
     ``sent``         whether the request may have reached the vendor (False: surely not billed)
     """
@@ -99,7 +108,7 @@ class VendorError(Exception):
     ) -> None:
         super().__init__(message)
         self.error_class = error_class
-        self.message = message[:2000]
+        self.message = message[:READ_CHARS]
         self.status = status
         self.code = code
         self.type = type
@@ -110,13 +119,14 @@ class VendorError(Exception):
         self.headers = dict(headers or {})
 
     def scrub(self, secret: str) -> None:
-        """Take our credential out of the vendor's words, whatever its shape."""
-        if not secret:
-            return
+        """Take our credential out of the vendor's words, whatever its shape. Only then is the message cut, or
+        half of the credential could stand at its end."""
         for name in ("message", "code", "type", "param", "upstream_id"):
             value = getattr(self, name)
-            if isinstance(value, str) and secret in value:
-                setattr(self, name, value.replace(secret, "***"))
+            if isinstance(value, str):
+                setattr(self, name, without(secret, value))
+        self.headers = {name: without(secret, value) for name, value in self.headers.items()}
+        self.message = self.message[:MESSAGE_CHARS]
 
 
 class StreamState(Told):
@@ -178,4 +188,5 @@ __all__ = [
     "UnsupportedField",
     "VendorError",
     "VendorRequest",
+    "without",
 ]

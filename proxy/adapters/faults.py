@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
-from proxy.adapters.base import ErrorClass, VendorError
+from proxy.adapters.base import ErrorClass, VendorError, without
 from proxy.interchange import wire
 
 MAX_RETRY_AFTER = 86_400.0  # a longer wait means the same to us: not today
-_SNIPPET = 500
+_LOOKED_AT = 8_000  # characters of a vendor's message; four times what the caller gets to read
+_LONGEST_KEY = 1_000  # characters
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 # The vendor's headers that callers may see: clients pace themselves by them (checks L6). Never cookies,
 # hop-by-hop headers, or the account's own ids.
@@ -25,7 +27,8 @@ _PASSED_ON = re.compile(
     r"request-id|x-should-retry|retry-after(-ms)?|anthropic-ratelimit-[a-z0-9-]+|x-ratelimit-[a-z0-9-]+"
 )
 
-# Vendors quote the key that they refuse, whole or in part (checks M4).
+# Vendors quote the key that they refuse, whole or in part (checks M4). A message may be long and made to be
+# slow: no pattern may start anew inside what it has just passed over in vain.
 _SECRETS = (
     re.compile(r"(?i)\b(?:sk|rk|pk|xai|gsk|csk|pplx|hf|tgp|nvapi)[-_][\w\-.*]{4,}"),
     re.compile(r"\b(?:AIza|ya29\.)[\w\-.*]{6,}"),
@@ -33,7 +36,7 @@ _SECRETS = (
     re.compile(r"(?i)(?<=[?&]key=)[^&\s\"']+"),
     re.compile(r"(?i)(?<=key provided: )[^\s,;\"']*[^\s,;.\"']"),
     re.compile(r"(?i)(?<=api key: )[^\s,;\"']*[^\s,;.\"']"),
-    re.compile(r"[\w\-]*\*{3,}[\w\-]*"),
+    re.compile(r"(?<![\w\-])[\w\-]*+(?:\*{3,}+[\w\-]*+)+"),
 )
 
 
@@ -118,10 +121,11 @@ def error(
     )
 
 
-def passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those of a vendor's headers that callers may see, names in lower case."""
+def passed_on(headers: Mapping[str, str], *, secret: str = "") -> dict[str, str]:
+    """Those of a vendor's headers that callers may see, names in lower case. ``secret``: our credential,
+    which a vendor may repeat in them."""
     lowered = ((name.lower(), value) for name, value in headers.items())
-    return {name: value for name, value in lowered if _PASSED_ON.fullmatch(name)}
+    return {name: without(secret, value) for name, value in lowered if _PASSED_ON.fullmatch(name)}
 
 
 def malformed(message: str, *, status: int | None = 200) -> VendorError:
@@ -132,10 +136,14 @@ def malformed(message: str, *, status: int | None = 200) -> VendorError:
 
 
 def mask(message: str) -> str:
-    """``message`` without anything that looks like a credential."""
+    """``message`` without anything that looks like a credential.
+
+    Of a longer one than anybody will read, only the start: cut so that no half of a key stands at its end.
+    """
+    masked = message[:_LOOKED_AT]
     for secret in _SECRETS:
-        message = secret.sub("[key]", message)
-    return message
+        masked = secret.sub("[key]", masked)
+    return masked if len(message) <= _LOOKED_AT else masked[:-_LONGEST_KEY]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -199,9 +207,9 @@ def _name(value: object) -> str | None:
 def _plain(status: int | None, body: bytes) -> str:
     """A line for a body that is not JSON: an HTML page's title, or the start of the text."""
     page = body[:20_000].decode("utf-8", "replace").strip()
-    title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
+    title = _TITLE.search(page)
     if title:
         page = title.group(1).strip()
     elif page.startswith("<"):
         page = ""
-    return mask(page[:_SNIPPET]) or f"HTTP {status}"
+    return mask(page) or f"HTTP {status}"

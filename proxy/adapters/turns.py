@@ -10,7 +10,9 @@ Vendors refuse a history in which a tool call has no result, or a result no call
 own wire. So that is checked here, before anything is sent, naming the id (checks K5).
 """
 
+import itertools
 from collections.abc import Iterable
+from operator import attrgetter
 
 from proxy.interchange.conversation import AnyPart, Conversation, Text, ToolResult, ToolUse, Turn
 from proxy.interchange.dialect import Call
@@ -73,19 +75,14 @@ def _tagged(part: Text) -> Text:
 
 def _merged(turns: list[Turn]) -> tuple[Turn, ...]:
     """Turns of one side in a row are one; a turn's tool results come first (checks K5)."""
-    merged: list[Turn] = []
-    for turn in turns:
-        if merged and merged[-1].role == turn.role:
-            merged[-1] = Turn(turn.role, (*merged[-1].parts, *turn.parts))
-        else:
-            merged.append(turn)
-    return tuple(_results_first(turn) for turn in merged)
+    sides = itertools.groupby(turns, key=attrgetter("role"))
+    return tuple(
+        Turn(role, _results_first(part for turn in side for part in turn.parts)) for role, side in sides
+    )
 
 
-def _results_first(turn: Turn) -> Turn:
-    results: list[AnyPart] = [part for part in turn.parts if isinstance(part, ToolResult)]
-    others = [part for part in turn.parts if not isinstance(part, ToolResult)]
-    return Turn(turn.role, (*results, *others)) if results else turn
+def _results_first(parts: Iterable[AnyPart]) -> tuple[AnyPart, ...]:
+    return tuple(sorted(parts, key=lambda part: not isinstance(part, ToolResult)))  # a stable sort
 
 
 def _check_results(turns: tuple[Turn, ...], place: str) -> None:

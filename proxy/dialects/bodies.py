@@ -6,12 +6,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from proxy import errors
+from proxy.dialects import spelling
 
 T = TypeVar("T")
 
 
 def json_object(raw: bytes) -> Mapping[str, Any]:
-    """The JSON object in ``raw``. Raises BadRequest; also for U+0000, which PostgreSQL and vendors refuse."""
+    """The JSON object in ``raw``. Raises BadRequest; also for U+0000, which PostgreSQL and vendors refuse,
+    and for a known field in another case."""
     try:
         body = msgspec.json.decode(raw)
         if b"\\u0000" in raw:
@@ -22,6 +24,7 @@ def json_object(raw: bytes) -> Mapping[str, Any]:
         raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
     if not isinstance(body, dict):
         raise errors.BadRequest("The body must be a JSON object.", code="invalid_json")
+    spelling.check(body)
     return body
 
 

@@ -52,9 +52,10 @@ class Call:
 class ParsedCall:
     """A valid request, with what a hold and a route need to know of it.
 
-    ``helpers`` are further models that the vendor may call for this answer. ``size`` is the body's length in
-    bytes, an upper bound of its tokens; ``linked_parts`` counts the parts
-    whose bytes are not in the request. ``output`` False: the answer has no output tokens (embeddings).
+    ``helpers`` are further models that the vendor may call for this answer, ``unpriced_tools`` what it may
+    run at a rate that no price row has. ``size`` is the body's length in bytes, an upper bound of its tokens;
+    ``linked_parts`` counts the parts whose bytes are not in the request. ``output`` False: the
+    answer has no output tokens (embeddings).
     """
 
     call: Call
@@ -69,6 +70,7 @@ class ParsedCall:
     has_tools: bool = False
     output: bool = True
     helpers: tuple[str, ...] = ()
+    unpriced_tools: tuple[str, ...] = ()
     previous: str = ""  # id of an earlier answer that the vendor keeps and this one continues
 
 

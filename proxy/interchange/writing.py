@@ -23,7 +23,7 @@ class Told(msgspec.Struct):
     complete: bool = False  # the answer is whole: its finish was told
     ended: bool = False  # the vendor's terminal marker was seen: nothing need follow
     content_started: bool = False  # a frame with content (text, reasoning or tool call) was produced
-    visible_chars: int = 0  # text characters so far, for an estimate when usage never comes
+    visible_chars: int = 0  # of text and tool calls so far, for an estimate when usage never comes
     reasoning_chars: int = 0
     model: str = ""
     upstream_id: str = ""
@@ -86,11 +86,15 @@ class StreamWriter(ABC):
         self, index: int, *, call_id: str, name: str, signature: str = "", choice: int = 0
     ) -> list[bytes]:
         """A tool call begins; its arguments follow."""
+        self.told.visible_chars += len(name)
         return self._content(self.start(), self._tool_call(index, call_id, name, signature, choice))
 
     def arguments(self, index: int, piece: str, *, choice: int = 0) -> list[bytes]:
         """A piece of a tool call's arguments. A call without any must be told ``{}``."""
-        return self._content(self.start(), self._arguments(index, piece, choice)) if piece else []
+        if not piece:
+            return []
+        self.told.visible_chars += len(piece)
+        return self._content(self.start(), self._arguments(index, piece, choice))
 
     def tool_call_ends(self, index: int, *, choice: int = 0) -> list[bytes]:
         """All arguments of a call were told. Readers that cannot know leave it out."""

@@ -11,10 +11,11 @@ from proxy.sandbox.profiles import facts
 from proxy.sandbox.signatures import is_ours
 
 _NAMES = """
-access_programs background client_metadata context_management conversation image include input instructions
-max_output_tokens max_tool_calls metadata model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key
-prompt_cache_options prompt_cache_retention reasoning safety_identifier service_tier store stream
-stream_options temperature text tool_choice tools top_logprobs top_p truncation user
+access_programs background client_metadata context_management conversation image include input
+instructions max_output_tokens max_tool_calls metadata model moderation parallel_tool_calls
+previous_response_id prompt prompt_cache_key prompt_cache_options prompt_cache_retention reasoning
+safety_identifier service_tier store stream stream_options temperature text tool_choice tools
+top_logprobs top_p truncation user
 """
 PARAMETERS = frozenset(_NAMES.split())
 ROLES = ("user", "assistant", "system", "developer")

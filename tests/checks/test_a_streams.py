@@ -25,6 +25,24 @@ PRICES = {
     "gemini-2.5-flash": ("0.30", "2.50"),
     "llama": ("0.05", "0.08"),
 }
+# Vendors fail here again and again on purpose: no breaker may take them for down.
+CONFIGURATION = "".join(
+    f"""
+[[providers]]
+name = "{name}"
+kind = "{kind}"
+base_url = "SANDBOX{version}"
+[providers.policy]
+breaker_failures = 1000
+breaker_min_calls = 10000
+"""
+    for name, kind, version in (
+        ("openai", "openai", "/v1"),
+        ("anthropic", "anthropic", ""),
+        ("gemini", "gemini", ""),
+        ("local", "openai_compatible", "/v1"),
+    )
+)
 EACH_MODEL = pytest.mark.parametrize("model", MODELS)
 EACH_SURFACE = pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.name)
 

@@ -15,6 +15,8 @@ from proxy.adapters.anthropic import finish, usage
 from proxy.adapters.base import StreamState
 from proxy.interchange import wire
 
+MOST_MODELS = 21  # in one stream: the called one, and as many others as the ledger tells apart
+
 
 class Bill:
     """Keeps ``state``'s usage, model, ids and finish as the events come."""
@@ -25,7 +27,8 @@ class Bill:
         self._usage: dict[str, Any] = {}
         self._message_id: str | None = None
         self._earlier: Usage | None = None  # what the messages before this one used
-        self._earlier_parts: tuple[Part, ...] = ()
+        self._earlier_parts: dict[str, Usage] = {}  # by the model's name, as ``Part.model``
+        self._too_many = False  # models: nobody is told apart then, and the cost is unknown
         self._called = ""  # the name under which the called model answers
         self._flags: tuple[str, ...] = ()
         self._stop_reason: object = None
@@ -64,8 +67,14 @@ class Bill:
 
     def _splice(self, model: str) -> None:
         state = self._state
-        self._earlier, self._earlier_parts = state.usage, self._parts()
-        self._flags += ("spliced_message",) if model == state.model else ("spliced_message", OTHER_MODEL)
+        parts, self._earlier_parts = self._parts(), {}
+        for part in parts:
+            earlier = self._earlier_parts.get(part.model, Usage())
+            self._earlier_parts[part.model] = earlier.plus(part.usage)
+        self._too_many = self._too_many or len(self._earlier_parts) > MOST_MODELS
+        self._earlier = state.usage
+        flags = ("spliced_message",) if model == state.model else ("spliced_message", OTHER_MODEL)
+        self._flags = tuple(dict.fromkeys(self._flags + flags))
 
     def _count(self, *, final: bool) -> None:
         state = self._state
@@ -84,13 +93,16 @@ class Bill:
         state.parts = self._parts() if OTHER_MODEL in state.flags else ()
 
     def _parts(self) -> tuple[Part, ...]:
-        """Whose the tokens so far are: the iterations', or each message's model's."""
+        """Whose the tokens so far are: the iterations', or each message's model's. None of too many."""
+        if self._too_many:
+            return ()
+        before = tuple(Part(name, share) for name, share in self._earlier_parts.items())
         told = usage.parts_from(self._usage, self._state.model)
         if told:
-            return (*self._earlier_parts, *told)
+            return (*before, *told)
         counts = self._state.usage
         if counts is None:
-            return self._earlier_parts
+            return before
         own = counts.less(self._earlier) if self._earlier is not None else counts
         name = self._state.model
-        return (*self._earlier_parts, Part("" if name == self._called else name, own))
+        return (*before, Part("" if name == self._called else name, own))

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from proxy.adapters.anthropic.events import MessageReader
 from proxy.adapters.base import Target
 from proxy.interchange import wire
 
 _WHOLE = frozenset({"tool_use", "redacted_thinking", "server_tool_use", "mcp_tool_use"})
+
+
+def _whole_input(block: Mapping[str, Any]) -> int:
+    """Characters of an input that comes with the start of its block, as some vendors send it."""
+    given = block.get("input")
+    return len(msgspec.json.encode(given)) if given else 0
 
 
 class PassingReader(MessageReader):
@@ -54,11 +62,14 @@ class PassingReader(MessageReader):
         self._note(wire.text(block.get("text")), wire.text(block.get("thinking")))
         if block.get("type") in _WHOLE:
             self.state.content_started = True
+            self.state.visible_chars += len(wire.text(block.get("name"))) + _whole_input(block)
 
     def _note_delta(self, delta: Mapping[str, Any]) -> None:
         self._note(wire.text(delta.get("text")), wire.text(delta.get("thinking")))
-        if delta.get("partial_json"):
+        arguments = wire.text(delta.get("partial_json"))
+        if arguments:
             self.state.content_started = True
+            self.state.visible_chars += len(arguments)
 
     def _note(self, text: str, thoughts: str) -> None:
         state = self.state

@@ -1,8 +1,9 @@
 """Anthropic's own dialect to Anthropic: the caller's bytes, aimed at one target.
 
 Only what must change does: the model, a ceiling that is lower than asked, fields that would redirect our
-credential, and proofs of other vendors that travelled in Anthropic's fields. Every other value keeps its
-bytes, known to us or not (checks K8, L1).
+credential or take another model, and proofs of other vendors that travelled in Anthropic's fields. Every
+other value keeps its bytes, known to us or not (checks K8, L1); but tools that may name models go as we read
+them.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,14 @@ from proxy.adapters.anthropic import finish, passed_links, response, usage
 from proxy.adapters.anthropic.headers import headers_for
 from proxy.adapters.anthropic.thinking import SMALLEST_BUDGET
 from proxy.adapters.base import Answer, Target, VendorRequest
-from proxy.interchange import features, signatures, wire
+from proxy.interchange import forwarding, named_models, signatures, wire
 from proxy.interchange.dialect import Call
 
 Fields = dict[str, msgspec.Raw]
 
 _PATHS = {"messages": "/v1/messages", "count_tokens": "/v1/messages/count_tokens"}
+
+_NEVER = forwarding.NEVER_FORWARDED | forwarding.KEPT
 
 _fields = msgspec.json.Decoder(Fields)
 
@@ -28,10 +31,11 @@ _fields = msgspec.json.Decoder(Fields)
 def request_for(call: Call, target: Target) -> VendorRequest:
     """The caller's request with our model, ceiling and credential."""
     given = _fields.decode(call.raw)
-    fields = {name: value for name, value in given.items() if name.lower() not in features.REDIRECTING}
+    fields = forwarding.forwarded(given, never=_NEVER)
     fields["model"] = _raw(target.model)
     if call.dialect.name == "messages":
         _lower_ceiling(fields, call.body, target)
+    _set_tools(fields, call)
     messages = call.body.get("messages")
     if signatures.may_hold(call.raw) or signatures.may_be_sealed(call.raw):
         messages = _without_foreign_proofs(messages)
@@ -47,6 +51,14 @@ def request_for(call: Call, target: Target) -> VendorRequest:
         body=wire.encode(fields),
         dropped=tuple(name for name in given if name not in fields),
     )
+
+
+def _set_tools(fields: Fields, call: Call) -> None:
+    """What was read and checked in place of bytes in which a model's name may stand twice."""
+    if "tools" in fields and named_models.may_name(bytes(fields["tools"])):
+        fields["tools"] = _raw(call.body["tools"])
+    if named_models.may_add(call.raw) and named_models.may_name(bytes(fields["messages"])):
+        fields["messages"] = _raw(call.body["messages"])
 
 
 def links_for(call: Call, target: Target) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ RULES: Rules = {
     "web_search": mapped(
         "anthropic's web search tool, at most 5 searches; the size of the context is not sent"
     ),
-    "verbosity": refused("anthropic has no verbosity setting"),
+    "verbosity": dropped("a hint for the answer's length; say it in the prompt"),
     "truncation": refused("anthropic does not shorten conversations"),
     "include": dropped("what anthropic tells beside the answer is always included"),
     "previous_response": refused(_NO_STATE),

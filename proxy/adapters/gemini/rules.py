@@ -48,7 +48,7 @@ RULES: Rules = {
     "store": dropped("gemini keeps no answers"),
     "diagnostics": dropped("gemini has none"),
     "prediction": dropped("makes an answer faster, not another one"),
-    "verbosity": refused("gemini has no verbosity setting"),
+    "verbosity": dropped("a hint for the answer's length; say it in the prompt"),
     "audio_output": refused("speech comes from other endpoints of gemini"),
     "modalities": refused("text alone is translated"),
     "moderation": refused("gemini moderates by its own rules"),

@@ -29,7 +29,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 def request_for(call: Call, target: Target) -> VendorRequest:
     """Every field but the model goes as the very bytes that came: inputs may be long lists of tokens."""
-    body: dict[str, Any] = request.forwarded(_fields(call.raw))
+    body: dict[str, Any] = request.forwarded(_fields(call.raw), never=request.NOT_ON_CHAT)
     body["model"] = target.model
     return VendorRequest(
         url=f"{target.base_url}/embeddings",

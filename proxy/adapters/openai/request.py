@@ -1,27 +1,9 @@
 """What all requests to this vendor share: the credential, and what is never forwarded."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from proxy.adapters.base import Target
-from proxy.interchange import features
+from proxy.interchange.forwarding import KEPT, NEVER_FORWARDED, REROUTING, forwarded
 
-# Aggregators take another model from these than the one that was allowed and priced.
-REROUTING = frozenset(
-    {
-        "models",
-        "fallbacks",
-        "route",
-        "provider",
-        "plugins",
-        "transforms",
-        "litellm_params",
-        "custom_llm_provider",
-        "api_version",
-        "mock_response",
-    }
-)
-NEVER_FORWARDED = REROUTING | features.REDIRECTING.keys()
+NOT_ON_CHAT = NEVER_FORWARDED | KEPT
 
 
 def headers_for(target: Target) -> dict[str, str]:
@@ -32,6 +14,4 @@ def headers_for(target: Target) -> dict[str, str]:
     return headers
 
 
-def forwarded(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The caller's fields, without those that would redirect the credential or take another model."""
-    return {name: value for name, value in body.items() if name.lower() not in NEVER_FORWARDED}
+__all__ = ["NEVER_FORWARDED", "NOT_ON_CHAT", "REROUTING", "forwarded", "headers_for"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.dialects import thinking
+from proxy.dialects import sizes, thinking
 from proxy.dialects.chat import parts, settings, tools
 from proxy.interchange import signatures
 from proxy.interchange.conversation import (
@@ -26,12 +26,13 @@ TOOL_ROLES = ("tool", "function")
 
 def conversation_from(body: Mapping[str, Any]) -> Conversation:
     """Raises InvalidField."""
+    sizes.check(body)
     reader = _Reader()
     for number, value in enumerate(a_list(body.get("messages"), "messages")):
         reader.read(an_object(value, f"messages[{number}]"), f"messages[{number}]")
     return Conversation(
         system=tuple(reader.system),
-        turns=tuple(reader.turns),
+        turns=tuple(Turn(role, tuple(said)) for role, said in reader.turns),
         tools=tools.tools_of(body),
         tool_choice=tools.choice_of(body),
         settings=settings.settings_of(body),
@@ -44,7 +45,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.system: list[Text] = []
-        self.turns: list[Turn] = []
+        self.turns: list[tuple[Any, list[AnyPart]]] = []  # role, parts
         self._names: dict[str, str] = {}  # of the tools called so far, by the call's id
         self._in_results = False
 
@@ -65,7 +66,7 @@ class _Reader:
 
     def _add(self, role: Any, said: tuple[AnyPart, ...]) -> None:
         if said:
-            self.turns.append(Turn(role, said))
+            self.turns.append((role, list(said)))
 
     def _system(self, texts: tuple[Text, ...]) -> None:
         if self.turns:
@@ -86,8 +87,9 @@ class _Reader:
             name=self._names.get(call_id, name),
             path=path,
         )
-        before = self.turns.pop().parts if self._in_results else ()
-        self.turns.append(Turn("user", (*before, result)))
+        if not self._in_results:
+            self.turns.append(("user", []))
+        self.turns[-1][1].append(result)
         self._in_results = True
 
     def _assistant(self, message: Mapping[str, Any], path: str) -> tuple[AnyPart, ...]:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from proxy.dialects import bodies
+from proxy.interchange import named_models
 from proxy.interchange.dialect import Call, Dialect, ParsedCall
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -60,6 +61,7 @@ def parse(raw: bytes, dialect: Dialect) -> ParsedCall:
         caches=b'"cache_control"' in plain,
         audio=b'"input_audio"' in plain or b'"audio"' in plain,
         has_tools=_has_tools(body),
+        helpers=named_models.named_in(body, raw),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.dialects import thinking
+from proxy.dialects import sizes, thinking
 from proxy.dialects.messages import blocks
 from proxy.interchange.conversation import (
     AnyPart,
@@ -42,6 +42,7 @@ NAMES = {
 
 def conversation_from(body: Mapping[str, Any]) -> Conversation:
     """Raises InvalidField."""
+    sizes.check(body)
     choice = maybe_object(body.get("tool_choice"), "tool_choice")
     return Conversation(
         system=blocks.texts_of(body.get("system"), "system"),

@@ -7,12 +7,20 @@ import msgspec
 from msgspec import Meta
 
 from proxy import errors
-from proxy.dialects import bodies
-from proxy.interchange import wire
+from proxy.dialects import bodies, server_tools
+from proxy.interchange import named_models
 from proxy.interchange.dialect import Call, Dialect, ParsedCall
 
 # An Anthropic vendor is sent these as they came, and nothing of our own beside them (checks L1).
 FORWARDED = ("anthropic-version", "anthropic-beta")
+
+_REFUSED = {
+    # Another model, at another price, on a key that may not be allowed it.
+    "fallbacks": "the gateway falls back by its own routes, within what the key may call and the budget can "
+    "bear. Ask your platform admin for a route over these models.",
+    "thread": "conversations that the vendor keeps are those of the gateway's account, and whose they are "
+    "cannot be told; send all messages.",
+}
 
 
 class Message(msgspec.Struct):
@@ -39,7 +47,7 @@ class CountBody(msgspec.Struct):
 def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> ParsedCall:
     """The request in ``raw``. Raises BadRequest naming the field."""
     body = bodies.json_object(raw)
-    _refuse_fallbacks(body)
+    _refuse(body, *_REFUSED)
     checked = bodies.checked(body, Body)
     plain = bodies.unescaped(raw, body)
     return ParsedCall(
@@ -51,32 +59,21 @@ def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> Parse
         asks_tier="service_tier" in body or "speed" in body,
         caches=b'"cache_control"' in plain,
         has_tools=bool(body.get("tools")),
-        helpers=_helpers(body),
+        helpers=named_models.named_in(body, raw),
+        unpriced_tools=server_tools.of_messages(body),
     )
 
 
-def _refuse_fallbacks(body: Mapping[str, Any]) -> None:
-    """Another model, at another price, on a key that may not be allowed it: the gateway's routes do that."""
-    if body.get("fallbacks"):
-        raise errors.BadRequest(
-            "fallbacks: the gateway falls back by its own routes, within what the key may call and the "
-            "budget can bear. Ask your platform admin for a route over these models.",
-            code="unsupported_parameter",
-            param="fallbacks",
-        )
-
-
-def _helpers(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Models that tools of Anthropic's servers call by themselves (an advisor): the key must be allowed
-    them."""
-    tools = body.get("tools")
-    named = (wire.text(tool.get("model")) for tool in wire.objects(tools))
-    return tuple(name for name in named if name)
+def _refuse(body: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if body.get(name):
+            raise errors.BadRequest(f"{name}: {_REFUSED[name]}", code="unsupported_parameter", param=name)
 
 
 def parse_count(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> ParsedCall:
     """A request to count tokens. Raises BadRequest naming the field."""
     body = bodies.json_object(raw)
+    _refuse(body, "thread")
     checked = bodies.checked(body, CountBody)
     return ParsedCall(
         call=_call(body, raw, headers, dialect, stream=False),

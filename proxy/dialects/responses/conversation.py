@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from proxy.dialects import sizes
 from proxy.dialects.chat.tools import arguments_of, thought_signature
 from proxy.dialects.responses import custom, parts, settings, tools
 from proxy.dialects.responses.declared import DECLARING, flat_name
@@ -21,6 +22,8 @@ from proxy.interchange.errors import InvalidField
 from proxy.interchange.reading import a_list, a_string, an_object, maybe_string
 
 SYSTEM_ROLES = ("system", "developer")
+
+_Role = Literal["user", "assistant", "system"]
 
 # What OpenAI's own servers did earlier: other vendors know nothing of it, and the text that followed says
 # what came of it.
@@ -41,12 +44,13 @@ _SERVER = frozenset(
 
 def conversation_from(body: Mapping[str, Any]) -> Conversation:
     """Raises InvalidField."""
+    sizes.check(body)
     reader = _Reader()
     reader.instruct(body.get("instructions"))
     reader.read_all(body.get("input"))
     return Conversation(
         system=tuple(reader.system),
-        turns=tuple(reader.turns),
+        turns=tuple(Turn(role, tuple(said)) for role, said in reader.turns),
         tools=tools.tools_of(body),
         tool_choice=tools.choice_of(body),
         settings=settings.settings_of(body),
@@ -61,7 +65,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.system: list[Text] = []
-        self.turns: list[Turn] = []
+        self.turns: list[tuple[_Role, list[AnyPart]]] = []
         self._names: dict[str, str] = {}  # of the tools called so far, by the call's id
         self._last: Literal["", "assistant", "results"] = ""
 
@@ -117,14 +121,15 @@ class _Reader:
     def _add(self, role: Literal["user", "system"], said: tuple[AnyPart, ...]) -> None:
         self._last = ""
         if said:
-            self.turns.append(Turn(role, said))
+            self.turns.append((role, list(said)))
 
     def _assistant(self, said: tuple[AnyPart, ...]) -> None:
         if not said:
             return
-        before = self.turns.pop().parts if self._last == "assistant" else ()
+        if self._last != "assistant":
+            self.turns.append(("assistant", []))
         self._last = "assistant"
-        self.turns.append(Turn("assistant", (*before, *said)))
+        self.turns[-1][1].extend(said)
 
     def _called(self, item: Mapping[str, Any], path: str, arguments: str) -> None:
         call_id, signature = signatures.split(a_string(item.get("call_id"), f"{path}.call_id"))
@@ -149,9 +154,10 @@ class _Reader:
             name=self._names.get(call_id, ""),
             path=path,
         )
-        before = self.turns.pop().parts if self._last == "results" else ()
+        if self._last != "results":
+            self.turns.append(("user", []))
         self._last = "results"
-        self.turns.append(Turn("user", (*before, result)))
+        self.turns[-1][1].append(result)
 
 
 def _in_result(part: parts.AnyContent) -> Text | Image | Document:

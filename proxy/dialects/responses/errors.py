@@ -11,6 +11,8 @@ def frames_of(error: CallError, told: Told | None) -> bytes:
     """The last events of a stream that had begun: ``error``, then ``response.failed``, by which some clients
     (Codex) alone decide whether to try again. ``told`` is what was known of the answer."""
     failed = answer.begun({}, ids.ident_of(told.upstream_id), told.model, wire.now()) if told else {}
+    if told and told.upstream_id.startswith("resp_"):
+        failed["id"] = told.upstream_id  # the vendor's own stream, which we only passed on
     failed |= {"status": "failed", "error": {"code": "server_error", "message": error.message}, "output": []}
     event = {"type": "response.failed", "sequence_number": 1, "response": failed}
     last = b"event: response.failed\ndata: " + wire.encode(event) + b"\n\n"

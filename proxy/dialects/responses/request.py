@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from proxy import errors
-from proxy.dialects import bodies
+from proxy.dialects import bodies, server_tools
 from proxy.dialects.responses.declared import DECLARING
-from proxy.interchange import wire
+from proxy.interchange import named_models, wire
 from proxy.interchange.dialect import Call, Dialect, ParsedCall
 
 FORWARDED = ("openai-beta",)
@@ -87,6 +87,8 @@ def parse(raw: bytes, headers: Mapping[bytes, bytes], dialect: Dialect) -> Parse
         audio=b'"input_audio"' in plain,
         has_tools=bool(body.get("tools")) or _declares_tools(checked.input),
         previous=checked.previous_response_id or "",
+        helpers=named_models.named_in(body, raw),
+        unpriced_tools=server_tools.of_responses(body),
     )
 
 

@@ -24,8 +24,6 @@ CONFIGURATION = models.CONFIGURATION
 Json = dict[str, Any]
 EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 TRANSLATED = ("claude-haiku-4-5", "gemini-2.5-flash", "gemini-3-flash", "llama")
-# The tool asks for a verbosity where it knows the model to have one.
-VERBOSE = ("gpt-5.6-luna", "llama")
 OVER_ALL = pytest.mark.parametrize("model", ["gpt-5.6-luna", *TRANSLATED])
 OVER_TRANSLATED = pytest.mark.parametrize("model", TRANSLATED)
 
@@ -153,7 +151,7 @@ class Codex:
             "include": ["reasoning.encrypted_content"],
             "prompt_cache_key": "c0ffee",
             "client_metadata": {"x-codex-installation-id": "c0ffee"},
-            **({"text": {"verbosity": "low"}} if self._model in VERBOSE else {}),
+            "text": {"verbosity": "low"},
         }
 
 

@@ -160,7 +160,6 @@ def test_what_is_harmless_is_dropped_by_name(asked: dict[str, Any], names: tuple
         {"prediction": {"type": "content", "content": "x"}},
         {"modalities": ["text", "audio"]},
         {"store": True},
-        {"verbosity": "low"},
         {"brand_new": 1},
     ],
 )

@@ -147,7 +147,7 @@ def test_tools_are_numbered_from_zero_whatever_came_before() -> None:
         called[2] += tool["function"]["arguments"]
     assert calls == {0: ["t1", "f", '{"a":1}'], 1: ["t2", "g", "{}"], 2: ["t3", "h", '{"b":2}']}
     assert (found.thoughts, found.finish_reasons) == ("hmm", ["tool_calls"])
-    assert (found.state.visible_chars, found.state.reasoning_chars) == (5, 3)
+    assert (found.state.visible_chars, found.state.reasoning_chars) == (24, 3)
 
 
 def test_an_error_event_ends_the_stream_and_keeps_the_usage() -> None:

@@ -179,7 +179,9 @@ def test_streamed_and_plain_answers_say_the_same(kind: str, said: Said, step: in
     assert found.state.complete
     assert (found.state.model, found.state.upstream_id) == (answer.model, answer.upstream_id) == ("m1", "c1")
     assert (found.state.variant, found.state.flags) == (answer.variant, answer.flags) == ("standard", ())
-    assert (found.state.visible_chars, found.state.reasoning_chars) == (len(said.text), len(said.thoughts))
+    called = [call["function"] for delta in found.deltas for call in delta.get("tool_calls", [])]
+    written = len(said.text) + sum(len(call.get("name", "") + call["arguments"]) for call in called)
+    assert (found.state.visible_chars, found.state.reasoning_chars) == (written, len(said.thoughts))
     assert found.state.content_started == bool(said.text or said.thoughts or said.tool)
 
 

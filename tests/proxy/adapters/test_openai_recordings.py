@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -93,6 +94,15 @@ def passed(recording: Recording, step: int) -> tuple[bytes, StreamState]:
     return b"".join(frames + (reader.close() if reader.state.complete else [])), reader.state
 
 
+def written_in(recording: Recording) -> Iterator[str]:
+    """What the model wrote beside its thoughts: text, and the names and arguments of its calls."""
+    for event in recording.events:
+        if event["type"] == "response.output_item.added":
+            yield event["item"].get("name", "")
+        elif event["type"].endswith(".delta") and "reasoning" not in event["type"]:
+            yield event["delta"]
+
+
 @pytest.mark.parametrize("step", [0, 7])
 @pytest.mark.parametrize("recording", of_endpoint("responses", streamed=True))
 def test_streamed_responses_pass(recording: Recording, step: int) -> None:
@@ -102,8 +112,7 @@ def test_streamed_responses_pass(recording: Recording, step: int) -> None:
     told = last["response"]
     assert (state.complete, state.error, state.content_started) == (True, None, True)
     assert without_fees(state.usage) == usage_of(told["usage"])
-    deltas = [event["delta"] for event in recording.events if event["type"] == "response.output_text.delta"]
-    assert state.visible_chars == len("".join(deltas))
+    assert state.visible_chars == len("".join(written_in(recording)))
     assert (state.model, state.upstream_id) == (told["model"], told["id"])
 
 

@@ -455,7 +455,7 @@ def test_a_stream_as_chunks(step: int) -> None:
     assert found.finish_reasons == ["tool_calls"]
     assert [usage["usage"]["completion_tokens"] for usage in found.usage_chunks] == [20]
     assert frames[-1] == b"data: [DONE]\n\n"
-    assert (state.usage, state.visible_chars, state.reasoning_chars) == (COUNTED, 7, 8)
+    assert (state.usage, state.visible_chars, state.reasoning_chars) == (COUNTED, 18, 8)
     assert (state.model, state.upstream_id, state.finish_reason) == ("m1", "resp_1", "tool_calls")
 
 

@@ -51,6 +51,8 @@ class Chunk(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Chunk).decode
 
+MOST_KINDS = 20  # of built-in tools in an answer; one alone makes its cost unknown
+
 
 class ChunkReader(EventReader):
     """Keeps ``state``; subclasses make the frames. The answer is complete when all ``n`` choices ended."""
@@ -66,7 +68,7 @@ class ChunkReader(EventReader):
         self._tier: object = None
         self._created: object = None
         self._raw_usage: dict[str, Any] | None = None
-        self._tools: list[Mapping[str, Any]] = []
+        self._tools: dict[str, Mapping[str, Any]] = {}  # the first of each kind
         self._breakdown: object = None
 
     def _read(self, event: SSEEvent) -> Sequence[bytes]:
@@ -129,17 +131,23 @@ class ChunkReader(EventReader):
             kind=self._kind,
             tier=self._tier,
             searched=self._searched,
-            tools=self._tools,
+            tools=list(self._tools.values()),
             breakdown=self._breakdown,
         ).note_in(self.state)
 
     def _see_tools(self, delta: Delta) -> None:
         """What is billed beside tokens and said in the deltas alone."""
+        before = self._searched, len(self._tools)
         if delta.annotations and not self._searched:
             self._searched = bill.cites(delta.annotations)
-        if delta.executed_tools:
-            self._tools += wire.objects(delta.executed_tools)
-        self._note_bill()
+        for tool in wire.objects(delta.executed_tools):
+            if len(self._tools) < MOST_KINDS:
+                self._tools.setdefault(wire.text(tool.get("type")), tool)
+        if before != (
+            self._searched,
+            len(self._tools),
+        ):  # to read the bill anew at every delta takes for ever
+            self._note_bill()
 
     def _finish(self, choice: Choice) -> None:
         """Note that a choice has ended; the answer is complete when all have."""

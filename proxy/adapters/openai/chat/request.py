@@ -22,7 +22,7 @@ _GOOGLE = "googleapis.com"  # where ``extra_content`` is at home
 
 def request_for(call: Call, target: Target) -> VendorRequest:
     """The HTTP request for ``call``."""
-    body = request.forwarded(call.body)
+    body = request.forwarded(call.body, never=request.NOT_ON_CHAT)
     body["model"] = target.model
     _set_messages(body, call, target)
     set_ceiling(body, call, target)

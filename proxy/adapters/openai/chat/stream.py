@@ -72,6 +72,8 @@ class Reader(ChunkReader):
             state.reasoning_chars += len(thought)
         if delta.annotations or delta.executed_tools:
             self._see_tools(delta)
+        if delta.tool_calls or delta.function_call or delta.refusal:
+            state.visible_chars += _other_chars(delta)
         return bool(
             said or thought or delta.tool_calls or delta.refusal or delta.audio or delta.function_call
         )
@@ -98,6 +100,15 @@ class Reader(ChunkReader):
         state = self.state
         begun = {"id": state.upstream_id, "created": self._created or wire.now(), "model": state.model}
         return {**begun, **self._last, "object": "chat.completion.chunk"}
+
+
+def _other_chars(delta: Delta) -> int:
+    """Characters that the model wrote beside its text: tools' names and arguments, and a refusal."""
+    calls = wire.objects(delta.tool_calls)
+    written = [wire.mapping(call.get("function") or call.get("custom")) for call in calls]
+    written.append(wire.mapping(delta.function_call))
+    told = [wire.text(one.get(name)) for one in written for name in ("name", "arguments", "input")]
+    return len(wire.text(delta.refusal)) + sum(map(len, told))
 
 
 def _passed(event: SSEEvent) -> bytes:

@@ -9,8 +9,8 @@ from proxy.interchange import wire
 from proxy.interchange.dialect import Call
 from proxy.sse import SSEEvent
 
-VISIBLE = ("response.output_text.delta", "response.refusal.delta")
 THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+SOUND = "response.audio.delta"  # base64: its length says nothing of its tokens
 
 
 class Reader(ResponseEvents):
@@ -39,10 +39,12 @@ class Reader(ResponseEvents):
     def _count(self, told: Event) -> None:
         state, kind = self.state, wire.text(told.type)
         state.content_started = state.content_started or _has_content(kind)
-        if kind in VISIBLE:
-            state.visible_chars += len(wire.text(told.delta))
-        elif kind in THOUGHTS:
+        if kind in THOUGHTS:
             state.reasoning_chars += len(wire.text(told.delta))
+        elif kind.endswith(".delta") and kind != SOUND:  # text, a refusal, arguments, code, ...
+            state.visible_chars += len(wire.text(told.delta))
+        elif kind == "response.output_item.added":
+            state.visible_chars += len(wire.text(wire.mapping(told.item).get("name")))
 
     def _end(self, response: Response) -> None:
         """Nothing to add: the frame itself says all."""
