@@ -21,6 +21,7 @@ REROUTING = frozenset(
         "preset",  # OpenRouter: a model and prompts that the account keeps
         "compound_custom",  # Groq: the models of a compound system
         "deferred",  # xAI: answers later
+        "best_of",  # further answers beside those that the hold counts
         "safety_model",  # Together: a second model, which judges the answer
         "lora_path",  # SGLang: an adapter, that is another model
         "user_config",  # LiteLLM: models and credentials of the caller's

@@ -49,6 +49,11 @@ def may_name(raw: bytes) -> bool:
     return any(end in plain for end in _ENDS)
 
 
+def adds(body: Mapping[str, Any], raw: bytes) -> bool:
+    """Whether a block of the messages declares a tool."""
+    return may_add(raw) and any(True for _ in _added(body))
+
+
 def may_add(raw: bytes) -> bool:
     """Whether a block of the messages may declare a tool in the middle of the conversation."""
     return b"tool_addition" in raw or _ESCAPE in raw

@@ -57,7 +57,7 @@ def _set_tools(fields: Fields, call: Call) -> None:
     """What was read and checked in place of bytes in which a model's name may stand twice."""
     if "tools" in fields and named_models.may_name(bytes(fields["tools"])):
         fields["tools"] = _raw(call.body["tools"])
-    if named_models.may_add(call.raw) and named_models.may_name(bytes(fields["messages"])):
+    if named_models.adds(call.body, call.raw) and named_models.may_name(bytes(fields["messages"])):
         fields["messages"] = _raw(call.body["messages"])
 
 
