@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from catalog.rates import Rates
 
@@ -48,8 +49,18 @@ class PriceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """One of a provider's credentials. ``id`` 0: its own. ``secret`` is decrypted and never printed."""
+
+    id: int
+    name: str
+    secret: str = field(repr=False)
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """A vendor endpoint that may be called. ``api_key`` is the decrypted credential and never printed."""
+    """A vendor endpoint that may be called. ``api_key`` is the first of its credentials and never printed."""
 
     id: int
     name: str
@@ -73,6 +84,30 @@ class ProviderRow:
     follows_links: bool = True
     trusts_reported_cost: bool = False
     reported_cost_tolerance: Decimal = Decimal("0.05")
+    breaker_slow_seconds: float | None = None  # to the first token
+    breaker_slow_rate: float = 0.5
+    slow_p99: float = 3.0  # seconds to the first token; for ``slow_for`` seconds: drained
+    slow_for: int = 120
+    health_check_interval: float | None = None
+    first_token_timeout: float | None = None
+    retry_budget: float = 0.2  # retries as a share of calls
+    max_in_flight: int | None = None  # per worker
+    queue_seconds: float = 0.0
+    on_leave: str = "drain"  # drain | cancel
+    drain_seconds: float = 10.0
+    credentials: tuple[CredentialRow, ...] = ()
+
+
+class Timeouts(NamedTuple):
+    """Seconds; None: no limit (of a provider), or the provider's (of a model)."""
+
+    first_byte: float | None = None
+    first_token: float | None = None
+    idle: float | None = None
+    total: float | None = None
+
+
+NO_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +118,22 @@ class ModelRow:
     context_window: int | None
     max_output_tokens: int | None
     prices: tuple[PriceRow, ...]
+    own_timeouts: Timeouts = NO_TIMEOUTS
 
     @property
     def full_name(self) -> str:
         return f"{self.provider.name}/{self.name}"
+
+    @property
+    def timeouts(self) -> "Timeouts":
+        """The model's own patience; the provider's where the model has none."""
+        own, provider = self.own_timeouts, self.provider
+        return Timeouts(
+            first_byte=own.first_byte or provider.first_byte_timeout,
+            first_token=own.first_token or provider.first_token_timeout,
+            idle=own.idle or provider.idle_timeout,
+            total=own.total or provider.total_timeout,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +144,9 @@ class RouteRow:
     strategy: str
     targets: tuple[tuple[ModelRow, int], ...]
     cache_ttl: int = 0
+    on_content_filter: str = "answer"  # answer | next
+    hedge_after: float | None = None  # seconds
+    by_name: bool = False  # a model's own name, not an admin's route: nobody chose the order of its sellers
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +208,14 @@ def key_may_call(key: KeyRow, name: str) -> bool:
 __all__ = [
     "RATES",
     "CatalogSnapshot",
+    "CredentialRow",
     "KeyRow",
     "ModelRow",
     "PriceRow",
     "ProviderRow",
     "RouteRow",
     "TeamRow",
+    "Timeouts",
     "key_may_call",
     "may_call",
 ]

@@ -16,19 +16,24 @@ from catalog.models.providers import CREDENTIAL_VARIABLE
 from catalog.snapshot import (
     RATES,
     CatalogSnapshot,
+    CredentialRow,
     KeyRow,
     ModelRow,
     PriceRow,
     ProviderRow,
     RouteRow,
     TeamRow,
+    Timeouts,
 )
 
 log = structlog.get_logger(__name__)
 
+NOT_COLUMNS = frozenset({"api_key", "credentials"})
 PROVIDERS = """SELECT * FROM catalog_provider WHERE enabled ORDER BY priority, name"""
+CREDENTIALS = """SELECT * FROM catalog_credential WHERE enabled ORDER BY provider_id, name"""
 MODELS = """
-SELECT m.id, m.name, m.provider_id, m.context_window, m.max_output_tokens
+SELECT m.id, m.name, m.provider_id, m.context_window, m.max_output_tokens,
+    m.first_byte_timeout, m.first_token_timeout, m.idle_timeout, m.total_timeout
 FROM catalog_languagemodel m JOIN catalog_provider p ON p.id = m.provider_id
 WHERE m.enabled AND m.provider_id = ANY (%(providers)s) ORDER BY p.priority, p.name, m.name
 """
@@ -40,7 +45,7 @@ WHERE m.enabled AND m.provider_id = ANY (%(providers)s)
 ORDER BY r.model_id, r.id
 """
 ROUTES = """
-SELECT r.name, r.strategy, r.cache_ttl, r.enabled, t.model_id, t.weight
+SELECT r.name, r.strategy, r.cache_ttl, r.on_content_filter, r.hedge_after, r.enabled, t.model_id, t.weight
 FROM catalog_route r LEFT JOIN catalog_routetarget t ON t.route_id = r.id
 ORDER BY r.name, t.position
 """
@@ -54,10 +59,11 @@ WHERE k.revoked_at IS NULL AND t.enabled
 
 async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogSnapshot:
     """The catalog as of the connection's transaction. Raises psycopg errors; changes nothing."""
+    further = _further_credentials(await _rows(connection, CREDENTIALS))
     usable = {
         row["id"]: provider
         for row in await _rows(connection, PROVIDERS)
-        if (provider := _provider(row)) is not None
+        if (provider := _provider(row, further[row["id"]])) is not None
     }
     parameters = {"at": at, "providers": list(usable)}
     prices = _prices(await _rows(connection, PRICES, parameters))
@@ -69,6 +75,12 @@ async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogS
             context_window=row["context_window"],
             max_output_tokens=row["max_output_tokens"],
             prices=prices.get(row["id"], ()),
+            own_timeouts=Timeouts(
+                row["first_byte_timeout"],
+                row["first_token_timeout"],
+                row["idle_timeout"],
+                row["total_timeout"],
+            ),
         )
         for row in await _rows(connection, MODELS, parameters)
     }
@@ -88,30 +100,46 @@ async def _rows(
         return await cursor.fetchall()
 
 
-def _provider(row: DictRow) -> ProviderRow | None:
-    """The provider with its credential in hand; None when it needs one and has none."""
-    credential = _credential(row)
-    if credential is None:
+def _provider(row: DictRow, further: list[CredentialRow]) -> ProviderRow | None:
+    """The provider with its credentials in hand; None when it needs one and has none."""
+    own = _credential(row, kind=row["kind"], provider=row["name"])
+    credentials = [CredentialRow(id=0, name="default", secret=own)] if own is not None else []
+    if own == "" and further:  # an endpoint that could do without, but is given some
+        credentials = []
+    credentials += further
+    if not credentials:
         return None
-    fields = {name: row[name] for name in ProviderRow.__dataclass_fields__ if name != "api_key"}
+    fields = {name: row[name] for name in ProviderRow.__dataclass_fields__ if name not in NOT_COLUMNS}
     fields["base_url"] = fields["base_url"].rstrip("/")
     fields["serves_responses"] = row["serves_responses"] or row["kind"] == "openai"
-    return ProviderRow(api_key=credential, **fields)
+    return ProviderRow(api_key=credentials[0].secret, credentials=tuple(credentials), **fields)
 
 
-def _credential(row: DictRow) -> str | None:
+def _further_credentials(rows: list[DictRow]) -> dict[int, list[CredentialRow]]:
+    """The usable ones beside a provider's own, by provider."""
+    found: dict[int, list[CredentialRow]] = defaultdict(list)
+    for row in rows:
+        secret = _credential(row, kind="", provider=f"{row['provider_id']} {row['name']}")
+        if secret is not None:
+            found[row["provider_id"]].append(
+                CredentialRow(id=row["id"], name=row["name"], secret=secret, weight=row["weight"])
+            )
+    return found
+
+
+def _credential(row: DictRow, *, kind: str, provider: str) -> str | None:
     if row["api_key_encrypted"]:
         try:
             return vault.decrypt(row["api_key_encrypted"])
         except vault.CredentialUnreadable:
-            log.error("credential_unreadable", provider=row["name"], what_to_do="enter it again in the admin")
+            log.error("credential_unreadable", provider=provider, what_to_do="enter it again in the admin")
             return None
     if row["api_key_env"]:
         if not re.fullmatch(CREDENTIAL_VARIABLE, row["api_key_env"]):  # the database refuses it, too
-            log.error("credential_variable_refused", provider=row["name"], variable=row["api_key_env"])
+            log.error("credential_variable_refused", provider=provider, variable=row["api_key_env"])
             return None
         return os.environ.get(row["api_key_env"]) or None
-    return "" if row["kind"] == "openai_compatible" else None  # a local server may need none
+    return "" if kind == "openai_compatible" else None  # a local server may need none
 
 
 def _prices(rows: list[DictRow]) -> dict[int, tuple[PriceRow, ...]]:
@@ -139,7 +167,13 @@ def _names(models: dict[int, ModelRow]) -> dict[str, RouteRow]:
         names[model.full_name] = RouteRow(name=model.full_name, strategy="ordered", targets=((model, 1),))
     for name, selling in sellers.items():
         names.setdefault(
-            name, RouteRow(name=name, strategy="ordered", targets=tuple((model, 1) for model in selling))
+            name,
+            RouteRow(
+                name=name,
+                strategy="ordered",
+                targets=tuple((model, 1) for model in selling),
+                by_name=True,
+            ),
         )
     return names
 
@@ -165,6 +199,8 @@ def _route(name: str, rows: list[DictRow], models: dict[int, ModelRow]) -> Route
         strategy=rows[0]["strategy"],
         targets=tuple((models[row["model_id"]], row["weight"]) for row in rows if row["model_id"] in models),
         cache_ttl=rows[0]["cache_ttl"],
+        on_content_filter=rows[0]["on_content_filter"],
+        hedge_after=rows[0]["hedge_after"],
     )
 
 

@@ -2,39 +2,29 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog import addresses, rates, vendors
+from catalog import rates
+from catalog.admin import credentials
+from catalog.admin.credentials import CredentialInline, SecretForm
+from catalog.admin.defaults import KeptWhenEmpty
 from catalog.admin.policies import HiddenColumns, NobodyDeletes
 from catalog.admin.prices import PriceInline, in_force_at
 from catalog.models import LanguageModel, Provider
 
-MOVED = "The address leads elsewhere: enter the credential that is meant for it, or ask a superuser."
-NOT_AT_HOME = "Only a superuser sends {} to this address. Empty this field and enter a credential instead."
+FURTHER_MOVE = "The address leads elsewhere, and the further credentials with it: ask who may change them."
 
 
-class ProviderForm(forms.ModelForm[Provider]):
-    """The credential goes in and never comes out: neither into the page nor into the history.
-
-    Nor does it go elsewhere: only a superuser directs an existing credential, stored or of the environment,
-    to an origin that it does not belong to. Anybody else enters the credential that is meant for it.
-    """
+class ProviderForm(KeptWhenEmpty, SecretForm):
+    """The provider's own credential obeys the rule of ``credentials``; the further ones do in the inline."""
 
     by_superuser = False  # see ProviderAdmin.get_form
-
-    new_credential = forms.CharField(
-        required=False,
-        strip=True,
-        max_length=2000,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "size": 60}),
-        help_text="Replaces the stored one. Kept encrypted; never shown again. Empty: unchanged.",
-    )
-    remove_credential = forms.BooleanField(required=False, help_text="Forget the stored credential.")
+    keeps_further = False  # the person may not change the further credentials
+    kept_when_empty = ("breaker_slow_rate", "retry_budget", "queue_seconds", "on_leave", "drain_seconds")
 
     class Meta:
         model = Provider
@@ -45,34 +35,22 @@ class ProviderForm(forms.ModelForm[Provider]):
         base_url, variable = cleaned.get("base_url"), cleaned.get("api_key_env")
         if self.by_superuser or not base_url:
             return cleaned
-        if variable and not self._is_at_home(variable, base_url):
-            raise ValidationError({"api_key_env": NOT_AT_HOME.format(variable)})
-        keeps = not cleaned.get("new_credential") and not cleaned.get("remove_credential")
-        if keeps and self._stored and addresses.origin(base_url) != addresses.origin(self._base_url):
-            raise ValidationError({"new_credential": MOVED})
+        if variable and not credentials.is_at_home(variable, base_url):
+            raise ValidationError({"api_key_env": credentials.NOT_AT_HOME.format(variable)})
+        if self.instance.pk is not None and credentials.has_moved(base_url, self._base_url):
+            self._check_what_moves()
         return cleaned
 
-    def _is_at_home(self, variable: str, base_url: str) -> bool:
-        """Whether a provider, or a vendor that is well known, has this variable at this origin."""
-        rows = Provider.objects.filter(api_key_env=variable).values_list("base_url", flat=True)
-        known = [vendor.base_url for vendor in vendors.VENDORS if vendor.api_key_env == variable]
-        return addresses.origin(base_url) in {addresses.origin(url) for url in [*rows, *known]}
-
-    @property
-    def _stored(self) -> str:
-        return self.instance.api_key_encrypted
+    def _check_what_moves(self) -> None:
+        if self.keeps_stored():
+            raise ValidationError({"new_credential": credentials.MOVED})
+        if self.keeps_further and self.instance.credentials.exists():
+            raise ValidationError({"base_url": FURTHER_MOVE})
 
     @property
     def _base_url(self) -> str:
         """As it was: by now the instance may carry what was typed."""
         return str(self.initial.get("base_url", ""))
-
-    def save(self, commit: bool = True) -> Provider:
-        if self.cleaned_data["remove_credential"]:
-            self.instance.set_credential("")
-        if self.cleaned_data["new_credential"]:
-            self.instance.set_credential(self.cleaned_data["new_credential"])
-        return super().save(commit)
 
 
 @admin.register(Provider)
@@ -93,21 +71,27 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
     list_filter = ["kind", "enabled", "is_sandbox"]
     search_fields = ["name", "base_url", "region"]
     readonly_fields = ["credential"]
+    inlines = [CredentialInline]
     fieldsets = [
         (None, {"fields": ["name", "kind", "base_url", "region", "priority", "enabled", "is_sandbox"]}),
         ("Credential", {"fields": ["credential", "api_key_env", "new_credential", "remove_credential"]}),
         ("Abilities", {"fields": ["serves_responses", "follows_links"]}),
         (
-            "Patience",
+            "Patience and retries",
             {
                 "fields": [
-                    "connect_timeout",
-                    "first_byte_timeout",
-                    "idle_timeout",
-                    "total_timeout",
+                    ("connect_timeout", "first_byte_timeout"),
+                    "first_token_timeout",
+                    ("idle_timeout", "total_timeout"),
                     "max_attempts",
-                ]
+                    "retry_budget",
+                ],
+                "description": "All in seconds. A model may have timeouts of its own.",
             },
+        ),
+        (
+            "Room, and callers who leave",
+            {"fields": ["max_in_flight", "queue_seconds", "on_leave", "drain_seconds"]},
         ),
         (
             "Breaker",
@@ -115,9 +99,18 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
                 "fields": [
                     "breaker_failures",
                     ("breaker_failure_rate", "breaker_window", "breaker_min_calls"),
+                    ("breaker_slow_seconds", "breaker_slow_rate"),
                     "breaker_cooldown",
-                    ("slow_p99", "slow_for"),
-                ]
+                ],
+                "description": "Opens on failures in a row, or on a share of failed or slow calls. "
+                "An open breaker sends nothing but one probe after each cool-down.",
+            },
+        ),
+        (
+            "Region and health",
+            {
+                "fields": [("slow_p99", "slow_for"), "health_check_interval"],
+                "description": "A drained provider is tried last until it is fast again.",
             },
         ),
         ("Cost", {"fields": ["trusts_reported_cost", "reported_cost_tolerance"]}),
@@ -132,6 +125,7 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
     ) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.by_superuser = bool(request.user.is_superuser)
+        form.keeps_further = not request.user.has_perm("catalog.change_credential")
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
@@ -186,6 +180,21 @@ class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
     search_fields = ["name", "provider__name"]
     autocomplete_fields = ["provider"]
     inlines = [PriceInline]
+    fieldsets = [
+        (None, {"fields": ["provider", "name", "enabled"]}),
+        ("Abilities", {"fields": [("context_window", "max_output_tokens"), "capabilities"]}),
+        (
+            "Patience",
+            {
+                "fields": [
+                    ("first_byte_timeout", "first_token_timeout"),
+                    ("idle_timeout", "total_timeout"),
+                ],
+                "description": "In seconds. Empty: the provider's.",
+            },
+        ),
+        ("Source", {"fields": [("source", "source_date")]}),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LanguageModel]:
         current = in_force_at(timezone.now()).filter(model=OuterRef("pk"))

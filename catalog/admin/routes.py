@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from catalog.admin.defaults import KeptWhenEmpty
 from catalog.models import Route, RouteTarget
 
 
@@ -17,12 +18,25 @@ class TargetInline(admin.TabularInline[RouteTarget, Route]):
         return super().get_queryset(request).select_related("model__provider", "route")
 
 
+class RouteForm(KeptWhenEmpty):
+    kept_when_empty = ("on_content_filter",)
+
+    class Meta:
+        model = Route
+        exclude: list[str] = []
+
+
 @admin.register(Route)
 class RouteAdmin(admin.ModelAdmin[Route]):
+    form = RouteForm
     list_display = ["name", "strategy", "resolves_to", "cache_ttl", "enabled"]
     list_filter = ["strategy", "enabled"]
     search_fields = ["name", "targets__model__name"]
     inlines = [TargetInline]
+    fieldsets = [
+        (None, {"fields": ["name", "strategy", "enabled"]}),
+        ("Answers", {"fields": ["cache_ttl", "on_content_filter", "hedge_after"]}),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         return super().get_queryset(request).prefetch_related("targets__model__provider")

@@ -12,6 +12,11 @@ from catalog.declaration.lines import Path
 from catalog.models import LanguageModel, Provider
 from catalog.rates import Rates
 
+PLAIN = (
+    *("context_window", "max_output_tokens", "capabilities", "enabled"),
+    *("first_byte_timeout", "first_token_timeout", "idle_timeout", "total_timeout"),
+)
+
 
 def apply(declaration: schema.Declaration, *, at: dt.datetime) -> Iterator[Change]:
     seen: set[tuple[str, str]] = set()
@@ -49,7 +54,7 @@ def _model(
 ) -> tuple[LanguageModel, Change | None]:
     existing = LanguageModel.objects.filter(provider=provider, name=declared.name).first()
     model = existing or LanguageModel(provider=provider, name=declared.name, source=declaration.source)
-    values = declared.given("context_window", "max_output_tokens", "capabilities", "enabled")
+    values = declared.given(*PLAIN)
     differences = changes.assign(model, values)
     if existing and not differences:
         return model, None

@@ -7,6 +7,8 @@ from catalog.declaration.changes import Change
 from catalog.declaration.lines import Path
 from catalog.models import LanguageModel, Route, RouteTarget
 
+PLAIN = ("strategy", "cache_ttl", "on_content_filter", "hedge_after", "enabled")
+
 
 def apply(declaration: schema.Declaration) -> Iterator[Change]:
     seen: set[str] = set()
@@ -15,7 +17,7 @@ def apply(declaration: schema.Declaration) -> Iterator[Change]:
         declaration.once(seen, declared.name, (*path, "name"), f"route {declared.name}")
         existing = Route.objects.filter(name=declared.name).first()
         route = existing or Route(name=declared.name)
-        differences = changes.assign(route, declared.given("strategy", "cache_ttl", "enabled"))
+        differences = changes.assign(route, declared.given(*PLAIN))
         targets = _targets(declaration, declared, path)
         if not targets and not existing and route.strategy != Route.Strategy.CLASSIFY:
             raise declaration.error(path, f"route {declared.name} needs targets")

@@ -77,6 +77,27 @@ class Policy(Table, frozen=True):
     breaker_cooldown: Positive | UnsetType = UNSET
     slow_p99: Positive | UnsetType = UNSET
     slow_for: Count | UnsetType = UNSET
+    breaker_slow_seconds: Positive | UnsetType = UNSET
+    breaker_slow_rate: Annotated[float, Meta(gt=0, le=1)] | UnsetType = UNSET
+    health_check_interval: Annotated[float, Meta(ge=1)] | UnsetType = UNSET
+    first_token_timeout: Positive | UnsetType = UNSET
+    retry_budget: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
+    max_in_flight: Count | UnsetType = UNSET
+    queue_seconds: Annotated[float, Meta(ge=0, le=60)] | UnsetType = UNSET
+    on_leave: Literal["drain", "cancel"] | UnsetType = UNSET
+    drain_seconds: Annotated[float, Meta(ge=0, le=600)] | UnsetType = UNSET
+
+
+class Credential(Table, frozen=True):
+    """A further credential of a provider, beside its own."""
+
+    name: Annotated[str, Meta(pattern=r"^(?!default$)[a-z0-9][a-z0-9._-]*$", max_length=60)]
+    api_key_env: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]*_API_KEY$", max_length=100)] | UnsetType = (
+        UNSET
+    )
+    api_key: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    weight: Count | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
 
 
 class Provider(Table, frozen=True):
@@ -95,6 +116,7 @@ class Provider(Table, frozen=True):
     trusts_reported_cost: bool | UnsetType = UNSET
     reported_cost_tolerance: Share | UnsetType = UNSET
     policy: Policy = Policy()
+    credentials: list[Credential] = []
 
 
 class Price(Table, frozen=True):
@@ -122,6 +144,10 @@ class Model(Table, frozen=True):
     context_window: Count | UnsetType = UNSET
     max_output_tokens: Count | UnsetType = UNSET
     capabilities: dict[str, bool | int | str] | UnsetType = UNSET
+    first_byte_timeout: Positive | UnsetType = UNSET
+    first_token_timeout: Positive | UnsetType = UNSET
+    idle_timeout: Positive | UnsetType = UNSET
+    total_timeout: Positive | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     prices: list[Price] = []
 
@@ -136,6 +162,8 @@ class Route(Table, frozen=True):
     strategy: Literal["ordered", "weighted", "cheapest", "fastest", "classify"] | UnsetType = UNSET
     targets: list[Target | str] | UnsetType = UNSET
     cache_ttl: CountOrZero | UnsetType = UNSET
+    on_content_filter: Literal["answer", "next"] | UnsetType = UNSET
+    hedge_after: Positive | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
 

@@ -2,11 +2,12 @@
 
 from catalog.models.access import ApiKey, Team
 from catalog.models.prices import Price, PriceProposal
-from catalog.models.providers import LanguageModel, Provider
+from catalog.models.providers import Credential, LanguageModel, Provider
 from catalog.models.routes import Route, RouteTarget
 
 __all__ = [
     "ApiKey",
+    "Credential",
     "LanguageModel",
     "Price",
     "PriceProposal",

@@ -12,6 +12,7 @@ from catalog import addresses, vault
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"
 # A provider's credential is sent to the provider: it may be no other variable of this process.
+LONGEST = 86_400.0  # seconds of any patience; a bound keeps NaN and infinity out, too
 CREDENTIAL_VARIABLE = r"^[A-Z][A-Z0-9_]*_API_KEY$"
 
 
@@ -26,6 +27,10 @@ class Provider(models.Model):
         ANTHROPIC = "anthropic", "Anthropic"
         GEMINI = "gemini", "Gemini"
         OPENAI_COMPATIBLE = "openai_compatible", "OpenAI-compatible"
+
+    class OnLeave(models.TextChoices):
+        DRAIN = "drain", "Read on for the usage at the end (exact)"
+        CANCEL = "cancel", "Cut at once (estimated)"
 
     name = models.CharField(
         max_length=60, unique=True, help_text="Lower case; callers write it before the model's name."
@@ -78,8 +83,55 @@ class Provider(models.Model):
     breaker_cooldown = models.FloatField(
         default=30.0, help_text="Seconds from the opening to the first probe."
     )
-    slow_p99 = models.FloatField(default=3.0, help_text="Seconds; a region slower than this is drained ...")
+    breaker_slow_seconds = models.FloatField(
+        "slow call",
+        null=True,
+        blank=True,
+        help_text="Seconds to the first token; empty: never opens it.",
+    )
+    breaker_slow_rate = models.FloatField(
+        "slow-call rate", default=0.5, db_default=0.5, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    slow_p99 = models.FloatField(
+        default=3.0,
+        help_text="Seconds to a stream's first token; a region slower than this is drained ...",
+    )
     slow_for = models.PositiveIntegerField(default=120, help_text="... when it lasts this many seconds.")
+    health_check_interval = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Seconds between active checks (the vendor's free list of models), e.g. 15; empty: none.",
+    )
+
+    first_token_timeout = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Seconds until a stream's first content, whatever the heartbeats; empty: no limit.",
+    )
+    retry_budget = models.FloatField(
+        default=0.2,
+        db_default=0.2,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Retries as a share of calls, so that no outage is amplified; a few always pass.",
+    )
+    max_in_flight = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Calls at once per worker; empty: no limit."
+    )
+    queue_seconds = models.FloatField(
+        default=0.0,
+        db_default=0.0,
+        help_text="How long a call waits for room when all are taken; 0: the next target at once.",
+    )
+    on_leave = models.CharField(
+        "when the caller leaves",
+        max_length=6,
+        choices=OnLeave.choices,
+        default=OnLeave.DRAIN,
+        db_default="drain",
+    )
+    drain_seconds = models.FloatField(
+        default=10.0, db_default=10.0, help_text="Read on for this long at most after the caller left."
+    )
 
     serves_responses = models.BooleanField(
         "has OpenAI's Responses API",
@@ -148,6 +200,29 @@ class Provider(models.Model):
                 ),
             ),
             models.CheckConstraint(
+                name="provider_patience_in_range",
+                condition=(
+                    Q(breaker_slow_seconds__isnull=True)
+                    | Q(breaker_slow_seconds__gt=0, breaker_slow_seconds__lte=LONGEST)
+                )
+                & Q(breaker_slow_rate__gt=0, breaker_slow_rate__lte=1)
+                & (
+                    Q(health_check_interval__isnull=True)
+                    | Q(health_check_interval__gte=1, health_check_interval__lte=LONGEST)
+                )
+                & (
+                    Q(first_token_timeout__isnull=True)
+                    | Q(first_token_timeout__gt=0, first_token_timeout__lte=LONGEST)
+                )
+                & Q(retry_budget__gte=0, retry_budget__lte=1)
+                & (Q(max_in_flight__isnull=True) | Q(max_in_flight__gte=1))
+                & Q(queue_seconds__gte=0, queue_seconds__lte=60)
+                & Q(drain_seconds__gte=0, drain_seconds__lte=600),
+            ),
+            models.CheckConstraint(
+                name="provider_on_leave_known", condition=Q(on_leave__in=["drain", "cancel"])
+            ),
+            models.CheckConstraint(
                 name="provider_tolerance_not_negative", condition=Q(reported_cost_tolerance__gte=0)
             ),
         ]
@@ -161,16 +236,70 @@ class Provider(models.Model):
 
     @property
     def credential_source(self) -> str:
-        """Where the credential comes from, unshown: ``stored``, ``env NAME``, ``missing`` or ``none``."""
-        if self.api_key_encrypted:
-            return "stored"
-        if self.api_key_env:
-            return (
-                f"env {self.api_key_env}"
-                if os.environ.get(self.api_key_env)
-                else f"missing ({self.api_key_env})"
+        """Where its own credential comes from, unshown: ``stored``, ``env NAME``, ``missing`` or ``none``."""
+        return source_of(stored=self.api_key_encrypted, variable=self.api_key_env)
+
+
+class Credential(models.Model):
+    """A further credential of a provider. Calls are spread over all of them by weight and load.
+
+    The provider's own credential is the first one, named ``default``, with weight 1.
+    """
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="credentials")
+    name = models.CharField(max_length=60, help_text="Lower case; what logs and pages call it.")
+    api_key_env = models.CharField(
+        "environment variable",
+        max_length=100,
+        blank=True,
+        validators=[
+            RegexValidator(
+                CREDENTIAL_VARIABLE,
+                "Only capitals, digits and _, ending with _API_KEY, such as OPENAI_SECOND_API_KEY.",
             )
-        return "none"
+        ],
+    )
+    api_key_encrypted = models.TextField("encrypted credential", blank=True, editable=False)
+    weight = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="Its share of calls, relative to the others."
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["provider__name", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="credential_unique_per_provider"),
+            models.CheckConstraint(
+                name="credential_name_is_slug", condition=Q(name__regex=NAME) & ~Q(name="default")
+            ),
+            models.CheckConstraint(
+                name="credential_variable_is_a_key",
+                condition=Q(api_key_env="") | Q(api_key_env__regex=CREDENTIAL_VARIABLE),
+                violation_error_message="The credential's environment variable ends with _API_KEY.",
+            ),
+            models.CheckConstraint(name="credential_weight_positive", condition=Q(weight__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider.name} {self.name}"
+
+    def set_credential(self, secret: str) -> None:
+        """Keep a credential encrypted (the caller saves). An empty string removes it."""
+        self.api_key_encrypted = vault.encrypt(secret) if secret else ""
+
+    @property
+    def credential_source(self) -> str:
+        """Where it comes from, unshown: ``stored``, ``env NAME``, ``missing`` or ``none``."""
+        return source_of(stored=self.api_key_encrypted, variable=self.api_key_env)
+
+
+def source_of(*, stored: str, variable: str) -> str:
+    """Where a credential comes from, unshown."""
+    if stored:
+        return "stored"
+    if variable:
+        return f"env {variable}" if os.environ.get(variable) else f"missing ({variable})"
+    return "none"
 
 
 class LanguageModel(models.Model):
@@ -187,6 +316,14 @@ class LanguageModel(models.Model):
     capabilities: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(
         default=dict, blank=True, help_text='For example {"reasoning": true, "tools": true}.'
     )
+    first_byte_timeout = models.FloatField(
+        null=True, blank=True, help_text="Seconds; empty: the provider's. Reasoning models need longer."
+    )
+    first_token_timeout = models.FloatField(
+        null=True, blank=True, help_text="Seconds; empty: the provider's."
+    )
+    idle_timeout = models.FloatField(null=True, blank=True, help_text="Seconds; empty: the provider's.")
+    total_timeout = models.FloatField(null=True, blank=True, help_text="Seconds; empty: the provider's.")
     enabled = models.BooleanField(default=True)
     source = models.CharField(
         max_length=200, default="manual", help_text="Where these facts were taken from."
@@ -203,6 +340,19 @@ class LanguageModel(models.Model):
                 name="model_sizes_positive",
                 condition=(Q(context_window__isnull=True) | Q(context_window__gt=0))
                 & (Q(max_output_tokens__isnull=True) | Q(max_output_tokens__gt=0)),
+            ),
+            models.CheckConstraint(
+                name="model_timeouts_positive",
+                condition=(
+                    Q(first_byte_timeout__isnull=True)
+                    | Q(first_byte_timeout__gt=0, first_byte_timeout__lte=LONGEST)
+                )
+                & (
+                    Q(first_token_timeout__isnull=True)
+                    | Q(first_token_timeout__gt=0, first_token_timeout__lte=LONGEST)
+                )
+                & (Q(idle_timeout__isnull=True) | Q(idle_timeout__gt=0, idle_timeout__lte=LONGEST))
+                & (Q(total_timeout__isnull=True) | Q(total_timeout__gt=0, total_timeout__lte=LONGEST)),
             ),
         ]
 

@@ -16,16 +16,40 @@ class Route(models.Model):
         FASTEST = "fastest", "Fastest recently"
         CLASSIFY = "classify", "Chosen by the prompt"
 
+    class OnContentFilter(models.TextChoices):
+        ANSWER = "answer", "Answer the caller with the refusal"
+        NEXT = "next", "Try the next target"
+
     name = models.CharField(max_length=100, unique=True)
     strategy = models.CharField(max_length=10, choices=Strategy.choices, default=Strategy.ORDERED)
     cache_ttl = models.PositiveIntegerField(
         default=0, help_text="Seconds that answers to deterministic calls are kept; 0: not kept."
+    )
+    on_content_filter = models.CharField(
+        max_length=6,
+        choices=OnContentFilter.choices,
+        default=OnContentFilter.ANSWER,
+        db_default="answer",
+        help_text="What to do when a vendor refuses a request for its content.",
+    )
+    hedge_after = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Seconds after which a plain call also goes to the next target; the first good answer "
+        "wins, both are billed. Empty: never.",
     )
     enabled = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["name"]
         constraints = [
+            models.CheckConstraint(
+                name="route_on_content_filter_known", condition=Q(on_content_filter__in=["answer", "next"])
+            ),
+            models.CheckConstraint(
+                name="route_hedge_positive",
+                condition=Q(hedge_after__isnull=True) | Q(hedge_after__gt=0, hedge_after__lte=600),
+            ),
             models.CheckConstraint(
                 name="route_name_valid", condition=Q(name__regex=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
             ),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog.models import PriceProposal, Route, RouteTarget
 from metering.models import DailySpend, Hold, Limit, LimitWindow, WorkerLease
 from metering.usage import Usage
+from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
 from tests import factories
 
 
@@ -54,6 +55,7 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         source="book",
     )
     route = Route.objects.create(name="warm")
+    breaker = Breaker.objects.create(provider=model.provider, model=model, changed_at=now)
     rows: list[Model] = [
         team,
         key,
@@ -69,6 +71,14 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         entry,
         DailySpend.objects.get(),
         WorkerLease.objects.create(id=uuid.uuid4(), host="h", pid=1, started_at=now, seen_at=now),
+        breaker,
+        BreakerEvent.objects.create(
+            breaker=breaker, at=now, was="half_open", now="closed", reason="probe_succeeded"
+        ),
+        CredentialState.objects.create(
+            provider=model.provider, reason="rejected", since=now, until=now + dt.timedelta(minutes=5)
+        ),
+        HealthCheck.objects.create(provider=model.provider, claimed_at=now, checked_at=now, healthy=True),
         factories.make_user("somebody"),
         Group.objects.get(name="Finance"),
     ]

@@ -4,7 +4,17 @@ import datetime as dt
 from itertools import count
 from typing import Any
 
-from catalog.models import ApiKey, LanguageModel, Price, PriceProposal, Provider, Route, RouteTarget, Team
+from catalog.models import (
+    ApiKey,
+    Credential,
+    LanguageModel,
+    Price,
+    PriceProposal,
+    Provider,
+    Route,
+    RouteTarget,
+    Team,
+)
 
 NOW = dt.datetime.now(dt.UTC)
 PAST = NOW - dt.timedelta(days=30)
@@ -22,6 +32,12 @@ def provider(**values: Any) -> Provider:
             **values,
         }
     )
+
+
+def credential(**values: Any) -> Credential:
+    if "provider" not in values:
+        values["provider"] = provider()
+    return Credential.objects.create(**{"name": f"credential-{next(_number)}", **values})
 
 
 def model(**values: Any) -> LanguageModel:

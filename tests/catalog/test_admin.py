@@ -12,11 +12,12 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog import keys, vault
-from catalog.models import ApiKey, Price, PriceProposal, Provider, Route, Team
+from catalog.models import ApiKey, Credential, Price, PriceProposal, Provider, Route, Team
 from catalog.models.prices import RATES
 from tests import factories
 
 SECRET = "sk-live-never-to-be-seen-again"
+NO_FURTHER_ONES = {"credentials-TOTAL_FORMS": 0, "credentials-INITIAL_FORMS": 0}
 PROVIDER = {
     "name": "openai",
     "kind": "openai",
@@ -36,7 +37,7 @@ PROVIDER = {
     "slow_p99": 3,
     "slow_for": 120,
     "reported_cost_tolerance": "0.05",
-}
+} | NO_FURTHER_ONES
 
 
 @pytest.fixture
@@ -97,6 +98,144 @@ def test_finance_sees_providers_without_a_field_for_credentials(db: None, client
     html = client.get(f"/admin/catalog/provider/{provider.pk}/change/").content.decode()
     assert "new_credential" not in html
     assert 'type="password"' not in html
+
+
+def further(credential: Credential | None = None, **fields: Any) -> dict[str, Any]:
+    """The form of one further credential; of one that exists, what its page holds."""
+    values = {"name": "second", "weight": 1, "enabled": "on", "api_key_env": "", "id": ""}
+    if credential is not None:
+        values |= {"id": credential.pk, "name": credential.name}
+    form = {f"credentials-0-{name}": value for name, value in (values | fields).items()}
+    return form | {"credentials-TOTAL_FORMS": 1, "credentials-INITIAL_FORMS": 1 if credential else 0}
+
+
+def stored_credential(provider: Provider) -> Credential:
+    credential = Credential(provider=provider, name="second")
+    credential.set_credential(SECRET)
+    credential.save()
+    return credential
+
+
+def test_a_further_credential_goes_in_and_never_comes_out(root: Client) -> None:
+    form = PROVIDER | further(new_credential=SECRET, weight=3)
+    assert root.post("/admin/catalog/provider/add/", form).status_code == 302
+    credential = Credential.objects.get()
+    assert (credential.name, credential.weight, credential.enabled) == ("second", 3, True)
+    assert vault.decrypt(credential.api_key_encrypted) == SECRET
+    shown = everything_shown_about(root, f"/admin/catalog/provider/{credential.provider_id}/change/")
+    assert SECRET not in shown
+    assert credential.api_key_encrypted not in shown
+    assert "Further credentials" in shown
+
+
+def test_an_empty_field_keeps_a_further_credential_a_new_one_replaces_it(root: Client) -> None:
+    provider = factories.make_provider("openai", base_url=PROVIDER["base_url"])
+    credential = stored_credential(provider)
+    url = f"/admin/catalog/provider/{provider.pk}/change/"
+    assert root.post(url, PROVIDER | further(credential, weight=5)).status_code == 302
+    credential.refresh_from_db()
+    assert (credential.weight, vault.decrypt(credential.api_key_encrypted)) == (5, SECRET)
+    root.post(url, PROVIDER | further(credential, new_credential="sk-new"))
+    credential.refresh_from_db()
+    assert vault.decrypt(credential.api_key_encrypted) == "sk-new"
+    root.post(url, PROVIDER | further(credential, DELETE="on"))
+    assert not Credential.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "Enter a credential, or name the environment variable that holds it."),
+        ({"new_credential": SECRET, "name": "default"}, "credential_name_is_slug"),
+        ({"api_key_env": "SECRET_KEY"}, "ending with _API_KEY"),
+        ({"new_credential": SECRET, "weight": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_further_credential_that_cannot_be_is_refused_in_the_form(
+    root: Client, fields: dict[str, Any], said: str
+) -> None:
+    answer = root.post("/admin/catalog/provider/add/", PROVIDER | further(**fields))
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert SECRET not in answer.content.decode()
+    assert not Provider.objects.exists()
+
+
+def test_forgetting_a_further_credential_needs_another_source(root: Client) -> None:
+    provider = factories.make_provider("openai", base_url=PROVIDER["base_url"])
+    credential = stored_credential(provider)
+    url = f"/admin/catalog/provider/{provider.pk}/change/"
+    assert root.post(url, PROVIDER | further(credential, remove_credential="on")).status_code == 200
+    named = further(credential, remove_credential="on", api_key_env="OPENAI_SECOND_API_KEY")
+    assert root.post(url, PROVIDER | named).status_code == 302
+    credential.refresh_from_db()
+    assert credential.credential_source == "missing (OPENAI_SECOND_API_KEY)"
+
+
+def test_finance_sees_further_credentials_without_a_field_for_them(db: None, client: Client) -> None:
+    provider = factories.make_provider()
+    stored_credential(provider)
+    client.force_login(factories.make_user(role="Finance"))
+    html = client.get(f"/admin/catalog/provider/{provider.pk}/change/").content.decode()
+    assert "second" in html
+    assert "new_credential" not in html
+    assert "remove_credential" not in html
+
+
+def test_policies_that_are_left_out_have_their_defaults(root: Client) -> None:
+    assert root.post("/admin/catalog/provider/add/", PROVIDER).status_code == 302
+    made = Provider.objects.get()
+    found = (made.breaker_slow_rate, made.retry_budget, made.queue_seconds, made.on_leave, made.drain_seconds)
+    assert found == (0.5, 0.2, 0.0, "drain", 10.0)
+    assert (made.max_in_flight, made.health_check_interval, made.first_token_timeout) == (None, None, None)
+
+
+def test_policies_are_set_and_those_left_empty_keep_their_value(root: Client) -> None:
+    provider = factories.make_provider("openai", base_url=PROVIDER["base_url"])
+    url = f"/admin/catalog/provider/{provider.pk}/change/"
+    chosen = {
+        "breaker_slow_seconds": 4,
+        "breaker_slow_rate": 0.25,
+        "health_check_interval": 15,
+        "first_token_timeout": 20,
+        "retry_budget": 0.1,
+        "max_in_flight": 50,
+        "queue_seconds": 2,
+        "on_leave": "cancel",
+        "drain_seconds": 3,
+    }
+    assert root.post(url, PROVIDER | chosen).status_code == 302
+    kept = {"retry_budget": "", "queue_seconds": "", "drain_seconds": "", "breaker_slow_rate": ""}
+    assert root.post(url, PROVIDER | chosen | kept).status_code == 302
+    provider.refresh_from_db()
+    assert {name: getattr(provider, name) for name in chosen} == chosen
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"health_check_interval": 0.5}, "provider_patience_in_range"),
+        ({"retry_budget": 2}, "less than or equal to 1"),
+        ({"queue_seconds": 61}, "provider_patience_in_range"),
+        ({"on_leave": "stay"}, "Select a valid choice"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_in_the_form(
+    root: Client, fields: dict[str, Any], said: str
+) -> None:
+    answer = root.post("/admin/catalog/provider/add/", PROVIDER | fields)
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+
+
+def test_a_models_own_patience_is_set_beside_the_providers(root: Client) -> None:
+    model = factories.make_model()
+    form = {"provider": model.provider_id, "name": model.name, "enabled": "on", "capabilities": "{}"}
+    form |= {"source": "manual", "first_byte_timeout": 120, "first_token_timeout": "", "idle_timeout": ""}
+    prices = {"prices-TOTAL_FORMS": 0, "prices-INITIAL_FORMS": 0}
+    assert root.post(f"/admin/catalog/languagemodel/{model.pk}/change/", form | prices).status_code == 302
+    model.refresh_from_db()
+    assert (model.first_byte_timeout, model.first_token_timeout, model.total_timeout) == (120, None, None)
 
 
 def test_a_new_keys_secret_is_shown_exactly_once(root: Client) -> None:
@@ -228,7 +367,7 @@ def test_a_price_that_has_not_begun_can_be_called_off(root: Client) -> None:
     assert not Price.objects.exists()
 
 
-def proposal(**rates: str) -> PriceProposal:
+def proposal(**rates: str | None) -> PriceProposal:
     old = factories.make_price()
     return PriceProposal.objects.create(
         model=old.model,
@@ -287,7 +426,22 @@ def test_a_route_is_made_with_its_targets(root: Client) -> None:
         "targets-0-weight": 70,
     }
     assert root.post("/admin/catalog/route/add/", form).status_code == 302
-    assert [(t.model, t.weight) for t in Route.objects.get().targets.all()] == [(model, 70)]
+    route = Route.objects.get()
+    assert [(t.model, t.weight) for t in route.targets.all()] == [(model, 70)]
+    assert (route.on_content_filter, route.hedge_after) == ("answer", None)
+
+
+def test_what_a_route_does_on_refusals_and_when_it_hedges(root: Client) -> None:
+    route = Route.objects.create(name="warm")
+    form = {"name": "warm", "strategy": "ordered", "cache_ttl": 0, "enabled": "on"}
+    form |= {"targets-TOTAL_FORMS": 0, "targets-INITIAL_FORMS": 0}
+    page = f"/admin/catalog/route/{route.pk}/change/"
+    chosen = {"on_content_filter": "next", "hedge_after": "1.5"}
+    assert root.post(page, form | chosen).status_code == 302
+    route.refresh_from_db()
+    assert (route.on_content_filter, route.hedge_after) == ("next", 1.5)
+    refused = root.post(page, form | chosen | {"hedge_after": "0"})
+    assert "route_hedge_positive" in refused.content.decode()
 
 
 def test_only_superusers_make_or_touch_superusers(db: None, client: Client) -> None:

@@ -20,20 +20,40 @@ from catalog.models import (
     Team,
 )
 from metering.models import CostEntry, DailySpend, Hold, Limit, LimitWindow, WorkerLease
+from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
 from tests import factories
 from tests.catalog.admin_objects import one_of_each
 
 MODELS: list[type[Model]] = list(admin.site._registry)
-BOOKS = {CostEntry, DailySpend, Hold, LimitWindow, WorkerLease}
-CATALOG = {Provider, LanguageModel, Price, PriceProposal, Route, RouteTarget, Team, ApiKey, Limit}
+BOOKS: set[type[Model]] = {
+    CostEntry,
+    DailySpend,
+    Hold,
+    LimitWindow,
+    WorkerLease,
+    BreakerEvent,
+    CredentialState,
+    HealthCheck,
+}
+CATALOG: set[type[Model]] = {
+    Provider,
+    LanguageModel,
+    Price,
+    PriceProposal,
+    Route,
+    RouteTarget,
+    Team,
+    ApiKey,
+    Limit,
+}
 NOBODY_ADDS = BOOKS | {PriceProposal}
 KEPT_BY_CATALOG_ADMINS = {Provider, LanguageModel, Price, PriceProposal}
 # role -> (models whose list and rows it sees, models it may add)
 ROLES: dict[str, tuple[set[type[Model]], set[type[Model]]]] = {
     "superuser": (set(MODELS), set(MODELS) - NOBODY_ADDS),
-    "Finance": (BOOKS | CATALOG, set()),
-    "Catalog admin": (BOOKS | CATALOG, KEPT_BY_CATALOG_ADMINS - NOBODY_ADDS),
-    "Platform admin": (BOOKS | CATALOG | {User, Group}, (CATALOG | {User}) - NOBODY_ADDS),
+    "Finance": (BOOKS | CATALOG | {Breaker}, set()),
+    "Catalog admin": (BOOKS | CATALOG | {Breaker}, KEPT_BY_CATALOG_ADMINS - NOBODY_ADDS),
+    "Platform admin": (BOOKS | CATALOG | {Breaker, User, Group}, (CATALOG | {Breaker, User}) - NOBODY_ADDS),
     "Team lead": ({Team, ApiKey, Limit, LimitWindow, CostEntry}, set()),
     "no role": (set(), set()),
 }
@@ -71,7 +91,7 @@ def test_each_role_opens_what_it_may_and_nothing_else(db: None, client: Client, 
     assert {url: status for url, status in found.items() if wanted[url] != status} == {}
 
 
-@pytest.mark.parametrize("model", [CostEntry, DailySpend, Hold, LimitWindow, WorkerLease])
+@pytest.mark.parametrize("model", sorted(BOOKS, key=str))
 def test_nobody_writes_the_books(db: None, client: Client, model: type[Model]) -> None:
     who = person("superuser")
     row = one_of_each()[model]
@@ -142,6 +162,14 @@ def test_lists_ask_a_fixed_number_of_questions(db: None, client: Client) -> None
         proposal = rows[PriceProposal]
         proposal.pk, proposal.model, proposal.current = None, model, price
         proposal.save()
+        state = rows[CredentialState]
+        state.pk, state.provider = None, provider
+        state.save()
+        HealthCheck.objects.create(provider=provider, claimed_at=state.since)
+        breaker = Breaker.objects.create(provider=provider, model=model, changed_at=state.since)
+        event = rows[BreakerEvent]
+        event.pk, event.breaker = None, breaker
+        event.save()
         factories.make_user(f"person-{number}", role="Finance")
     many = {url: questions(client, url) for url in urls}
     assert {url: (few[url], many[url]) for url in urls if many[url] > few[url] + 1} == {}

@@ -11,7 +11,7 @@ from django.db import connection
 
 pytestmark = pytest.mark.django_db
 
-TABLES = importlib.import_module("catalog.migrations.0002_rules").TABLES
+TABLES = (*importlib.import_module("catalog.migrations.0002_rules").TABLES, "catalog_credential")
 STATEMENTS = {
     "insert": "INSERT INTO {table} SELECT * FROM {table} WHERE false",
     "update": "UPDATE {table} SET id = id WHERE false",

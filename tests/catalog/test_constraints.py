@@ -25,6 +25,11 @@ def two_models(one: str, other: str) -> None:
     twice(b.model, {"provider": provider, "name": one}, {"provider": provider, "name": other})
 
 
+def two_credentials(one: str, other: str) -> None:
+    provider = b.provider()
+    twice(b.credential, {"provider": provider, "name": one}, {"provider": provider, "name": other})
+
+
 def two_proposals(**second: Any) -> None:
     model = b.model()
     twice(b.proposal, {"model": model}, {"model": model, **second})
@@ -66,16 +71,41 @@ CASES: dict[str, tuple[Build, Build]] = {
         lambda: b.provider(breaker_failure_rate=1),
         lambda: b.provider(breaker_failure_rate=1.01),
     ),
+    "provider_patience_in_range": (
+        lambda: b.provider(retry_budget=0),
+        lambda: b.provider(retry_budget=-0.01),
+    ),
+    "provider_on_leave_known": (
+        lambda: b.provider(on_leave="cancel"),
+        lambda: b.provider(on_leave="ignore"),
+    ),
     "provider_tolerance_not_negative": (
         lambda: b.provider(reported_cost_tolerance=Decimal(0)),
         lambda: b.provider(reported_cost_tolerance=Decimal("-0.0001")),
     ),
+    "credential_unique_per_provider": (
+        lambda: two_credentials("second", "third"),
+        lambda: two_credentials("second", "second"),
+    ),
+    "credential_name_is_slug": (
+        lambda: b.credential(name="eu-2.b_c"),
+        lambda: b.credential(name="EU key"),
+    ),
+    "credential_variable_is_a_key": (
+        lambda: (b.credential(api_key_env=""), b.credential(api_key_env="ACME_2_API_KEY")),
+        lambda: b.credential(api_key_env="SECRET_KEY"),
+    ),
+    "credential_weight_positive": (lambda: b.credential(weight=1), lambda: b.credential(weight=0)),
     "model_unique_per_provider": (
         lambda: two_models("gpt-4o", "gpt-4o-mini"),
         lambda: two_models("gpt-4o", "gpt-4o"),
     ),
     "model_name_not_empty": (lambda: b.model(name="meta/llama:free"), lambda: b.model(name="")),
     "model_sizes_positive": (lambda: b.model(context_window=1), lambda: b.model(context_window=0)),
+    "model_timeouts_positive": (
+        lambda: b.model(first_byte_timeout=0.1),
+        lambda: b.model(first_byte_timeout=0),
+    ),
     "price_period_not_empty": (
         lambda: b.price(effective_from=b.PAST, effective_to=b.NOW),
         lambda: b.price(effective_from=b.NOW, effective_to=b.NOW),
@@ -113,6 +143,11 @@ CASES: dict[str, tuple[Build, Build]] = {
     "price_proposal_one_open_each": (lambda: two_proposals(variant="batch"), two_proposals),
     "route_name_valid": (lambda: b.route(name="tier/hot_v1.2:x"), lambda: b.route(name="a route")),
     "route_strategy_known": (lambda: b.route(strategy="cheapest"), lambda: b.route(strategy="random")),
+    "route_on_content_filter_known": (
+        lambda: b.route(on_content_filter="next"),
+        lambda: b.route(on_content_filter="hide"),
+    ),
+    "route_hedge_positive": (lambda: b.route(hedge_after=0.1), lambda: b.route(hedge_after=0)),
     "route_target_once": (two_targets, lambda: two_targets(same_model=True)),
     "route_position_once": (two_targets, lambda: two_targets(positions=(1, 1))),
     "team_name_is_slug": (lambda: b.team(name="search_2"), lambda: b.team(name="Search")),
@@ -134,6 +169,55 @@ def test_what_it_refuses(name: str) -> None:
         CASES[name][1]()
 
     assert refusal.value.__cause__.diag.constraint_name == name  # type: ignore[union-attr]
+
+
+def refused(build: Callable[..., Any], **values: Any) -> str:
+    """The constraint that refuses such a row."""
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        build(**values)
+    return str(refusal.value.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+
+
+# column -> (the values at its edges, the nearest that are out of range)
+PATIENCE: dict[str, tuple[list[float | None], list[float]]] = {
+    "breaker_slow_seconds": ([None, 0.1], [0, -1]),
+    "breaker_slow_rate": ([0.01, 1], [0, 1.01]),
+    "health_check_interval": ([None, 1], [0.99, 0]),
+    "first_token_timeout": ([None, 0.1], [0, -1]),
+    "retry_budget": ([0, 1], [-0.01, 1.01]),
+    "max_in_flight": ([None, 1], [0]),
+    "queue_seconds": ([0, 60], [-0.1, 60.1]),
+    "drain_seconds": ([0, 600], [-0.1, 600.1]),
+}
+
+
+@pytest.mark.parametrize("column", PATIENCE)
+def test_every_column_of_a_providers_patience_has_its_range(column: str) -> None:
+    edges, beyond = PATIENCE[column]
+    for value in edges:
+        b.provider(**{column: value})
+
+    found = {value: refused(b.provider, **{column: value}) for value in beyond}
+
+    assert found == dict.fromkeys(beyond, "provider_patience_in_range")
+
+
+@pytest.mark.parametrize(
+    "column", ["first_byte_timeout", "first_token_timeout", "idle_timeout", "total_timeout"]
+)
+def test_every_timeout_of_a_model_is_the_providers_or_positive(column: str) -> None:
+    b.model(**{column: None})
+    b.model(**{column: 0.1})
+
+    assert refused(b.model, **{column: 0}) == "model_timeouts_positive"
+
+
+def test_two_providers_may_each_have_a_credential_of_the_same_name() -> None:
+    twice(b.credential, {"name": "second"}, {"name": "second"})
+
+
+def test_no_further_credential_is_named_as_the_providers_own() -> None:
+    assert refused(b.credential, name="default") == "credential_name_is_slug"
 
 
 def test_no_constraint_is_untested() -> None:

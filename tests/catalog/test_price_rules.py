@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations import RunSQL
 
 from catalog import snapshot
 from catalog.models import Price
@@ -159,15 +160,35 @@ class TestNotYetBegun:
 
 
 def test_the_rules_can_be_taken_away_and_put_back() -> None:
-    rules = importlib.import_module("catalog.migrations.0002_rules")
+    operations: list[Any] = [
+        operation
+        for migration in (
+            "0002_rules",
+            "0005_reliability_policies",
+        )  # 0005's trigger calls a function of 0002
+        for operation in importlib.import_module(f"catalog.migrations.{migration}").Migration.operations
+        if isinstance(operation, RunSQL)
+    ]
     with connection.cursor() as cursor:
-        for operation in reversed(rules.Migration.operations):
+        before = triggers(cursor)
+        for operation in reversed(operations):
             cursor.execute(operation.reverse_sql)
-        for operation in rules.Migration.operations:
+        assert triggers(cursor) == set()
+        for operation in operations:
             cursor.execute(operation.sql)
+        assert triggers(cursor) == before
 
     with refused("cannot be deleted"), transaction.atomic():
         b.price().delete()
+
+
+def triggers(cursor: Any) -> set[tuple[str, str]]:
+    """The catalog's own: each with its table."""
+    cursor.execute(
+        "SELECT tgname, tgrelid::regclass::text FROM pg_trigger"
+        " WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'catalog%%'"
+    )
+    return set(cursor.fetchall())
 
 
 def end(price: Price, at: dt.datetime | None) -> None:
