@@ -9,6 +9,7 @@ from typing import Any
 import environ
 
 from proxy.links.guard import OpenNetwork, open_networks
+from proxy.pages.objectives import Objectives, objectives_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SHORTEST_SECRET_KEY = 32  # characters
@@ -35,8 +36,14 @@ class Environment:
     debug: bool
     secure_cookies: bool
     log_format: str  # text | json
+    region: str  # where this gateway runs, in the words of the providers' regions; empty: no matter
     max_body_bytes: int
     link_networks: tuple[OpenNetwork, ...]
+    spool_dir: Path  # entries that PostgreSQL cannot take for the moment: must outlive the process
+    drain_seconds: int
+    max_requests: int
+    keep_alive_seconds: float  # of a silent stream, before a comment says that it lives
+    objectives: Objectives  # what /spend/reliability/ holds the vendors to
 
 
 def var_dir() -> Path:
@@ -62,8 +69,14 @@ def read() -> Environment:
         debug=env.bool("DEBUG", default=False),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         log_format=env("LOG_FORMAT", default="text"),
+        region=env("REGION", default=""),
         max_body_bytes=env.int("MAX_BODY_BYTES", default=25 * 1024 * 1024),
         link_networks=_link_networks(env.list("LINK_NETWORKS", default=[])),
+        spool_dir=Path(env("SPOOL_DIR", default=str(directory / "spool"))).resolve(),
+        drain_seconds=env.int("DRAIN_SECONDS", default=45),
+        max_requests=env.int("MAX_REQUESTS", default=0),
+        keep_alive_seconds=env.float("KEEP_ALIVE_SECONDS", default=10.0),
+        objectives=_objectives(),
     )
 
 
@@ -85,6 +98,13 @@ def _link_networks(texts: list[str]) -> tuple[OpenNetwork, ...]:
             f"LINK_NETWORKS: {error}. It lists the networks, beside the public ones, that links in messages "
             "may lead to:\n  LINK_NETWORKS=10.1.0.0/16,10.2.3.4/32:9000"
         ) from error
+
+
+def _objectives() -> Objectives:
+    try:
+        return objectives_in(os.environ)
+    except ValueError as error:
+        raise UnusableSetting(str(error)) from error
 
 
 def _given_secret(key: str) -> str:

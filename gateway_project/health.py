@@ -4,15 +4,16 @@ import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from gateway_project.stopping import stop
 from proxy.gateway import Gateway
 from proxy.requests import Send
 
 PATHS = frozenset({"/healthz", "/readyz"})
 
 
-async def answer(path: str, send: Send, gateway: Gateway | None) -> None:
-    """200 with ``{"status": "ok"}``, or 503 with the reasons."""
-    problems = [] if path == "/healthz" else await _problems(gateway)
+async def answer(path: str, send: Send, gateway: Gateway | None, *, starting: str) -> None:
+    """200 with ``{"status": "ok"}``, or 503 with the reasons. ``starting``: why there is no gateway yet."""
+    problems = [] if path == "/healthz" else await _problems(gateway, starting)
     body = msgspec.json.encode(
         {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
     )
@@ -26,9 +27,11 @@ async def answer(path: str, send: Send, gateway: Gateway | None) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _problems(gateway: Gateway | None) -> list[str]:
+async def _problems(gateway: Gateway | None, starting: str) -> list[str]:
+    if stop.began:
+        return ["worker is stopping"]
     if gateway is None:
-        return ["worker is starting"]
+        return [starting]
     problems: list[str] = []
     if not gateway.keeper.current.catalog.providers:
         problems.append(

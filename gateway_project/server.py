@@ -3,19 +3,24 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
+
+from gateway_project import stopping
 
 FIRST = 1  # gunicorn numbers its workers by ``age``
 MAX_HEAD_BYTES = 64 * 1024  # request line and headers; uvicorn has no bound of its own
 HEAD_SECONDS = 30.0  # for the first request of a connection
+ENDING_SECONDS = 15  # beyond the drain: for what ends at its limit to be settled, and the books to be closed
+CANCEL_SECONDS = 8  # beyond the drain: what does not end by itself is cancelled
 
 
-class BoundedHeads(HttpToolsProtocol):
+class BoundedHeads(stopping.LastAnswers):
     """Cuts off a visitor who sends headers without end, or never ends sending them."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,6 +65,17 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
         "timeout_notify": 2,  # seconds
     }
 
+    async def _serve(self) -> None:
+        """As the library's, with a server that drains."""
+        self.config.app = self.wsgi
+        drain_seconds = self.cfg.graceful_timeout - ENDING_SECONDS
+        self.config.timeout_graceful_shutdown = drain_seconds + CANCEL_SECONDS
+        server = stopping.DrainingServer(self.config, drain_seconds=drain_seconds)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
     async def callback_notify(self) -> None:
         """A worker whose master was killed stops, gracefully: it would keep the port, unsupervised."""
         if os.getppid() != self.ppid and not self._orphaned:
@@ -73,16 +89,27 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped library
 class Server(BaseApplication):  # type: ignore[misc]  # untyped library
     """``run`` returns when the server has stopped (through SystemExit, as gunicorn does).
 
-    ``announce`` is called once, in the first worker. Not in the master: a thread there may hold a lock (of an
-    import, say) while gunicorn forks, and the new worker would wait for that lock for ever.
+    ``drain_seconds``: how long calls may go on after SIGTERM. ``max_requests``: a worker is replaced after so
+    many; 0: never. ``announce`` is called once, in the first worker. Not in the master: a thread there may
+    hold a lock (of an import, say) while gunicorn forks, and the new worker would wait for it for ever.
     """
 
-    def __init__(self, *, bind: str, workers: int, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        bind: str,
+        workers: int,
+        announce: Callable[[], None],
+        drain_seconds: int = 45,
+        max_requests: int = 0,
+    ) -> None:
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
             "worker_class": "gateway_project.server.Worker",
-            "graceful_timeout": 60,
+            "graceful_timeout": drain_seconds + ENDING_SECONDS,
+            "max_requests": max_requests,
+            "max_requests_jitter": max_requests // 4,  # so that not all are recycled at once
             "timeout": 60,
             "keepalive": 75,
             "control_socket_disable": True,

@@ -20,6 +20,12 @@ CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 PORT = ENV.port
 WORKERS = ENV.workers
 MAX_BODY_BYTES = ENV.max_body_bytes  # of one call; larger ones get 413
+SPOOL_DIR = ENV.spool_dir
+DRAIN_SECONDS = ENV.drain_seconds  # how long calls may go on after SIGTERM
+MAX_REQUESTS = ENV.max_requests  # a worker is replaced after about so many; 0: never
+OBJECTIVES = ENV.objectives
+KEEP_ALIVE_SECONDS = ENV.keep_alive_seconds  # a stream is never silent for longer
+REGION = ENV.region  # providers of it are asked first, where no route says otherwise
 LINK_NETWORKS = ENV.link_networks  # that links in messages may lead to, beside the public ones
 
 INSTALLED_APPS = [

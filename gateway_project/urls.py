@@ -17,6 +17,7 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("spend/reliability/", include("proxy.pages.urls")),
     path("spend/", include("metering.spend.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,63 +1,33 @@
-"""A worker's way to the ledger: holds before calls, entries after, in groups through one async pool.
+"""A worker's way to the ledger: holds before calls, entries after, in groups.
 
 ``books.hold`` raises LimitReached or LedgerUnavailable and then nothing was set aside. ``settle`` queues
-at once, so that no cancellation can lose what was used; its future ends when the entry is durable.
+at once, so that no cancellation can lose what was used; its future ends when the entry is durable: in
+PostgreSQL, or in the spool while that is away (settling.py).
 """
 
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-import psycopg
-import structlog
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from catalog.snapshot import CatalogSnapshot, PriceRow
-from metering import bookkeeping, windows
+from metering import bookkeeping, room, spool
+from metering.admitting import HoldRequest, HoldWriter, Verdict
 from metering.entries import Admission, Bounds, Call, Entry, Result
 from metering.errors import LedgerUnavailable, LimitReached
 from metering.group_commit import GroupCommit
-from metering.held_connection import HeldConnection
 from metering.limit_book import LimitRow
+from metering.settling import UNAVAILABLE, EntryWriter
+from metering.spool import Key, Spool
 
-log = structlog.get_logger(__name__)
-
-Item = TypeVar("Item")
-Written = TypeVar("Written")
-
-UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
-REFUSED = (psycopg.Error, ValueError, TypeError, OverflowError)  # by PostgreSQL, or no JSON can be made of it
-SETTLE_RETRY_SECONDS = (0.05, 0.2, 0.5, *[1.0] * 31)  # PostgreSQL may be away for 30 s
-ADMIT = (
-    "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at"
-    " FROM metering_admit(%s::jsonb, %s::bigint[])"
-)
-SETTLE = "SELECT state FROM metering_settle(%s::jsonb)"
-OPEN_WINDOW = "SELECT metering_open_window(%s, %s, %s)"
-
-
-class HoldRequest(NamedTuple):
-    call: Call
-    bounds: Bounds
-    limits: Sequence[LimitRow]
-    expires_at: dt.datetime
-
-
-class Verdict(NamedTuple):
-    """A row of metering_admit."""
-
-    verdict: str
-    granted: int | None
-    held_usd: Any
-    limit_id: int | None
-    reason: str | None
-    room: Any
-    resets_at: dt.datetime | None
+PATIENCE_SECONDS = 5.0  # a call waits so long for its hold,
+AWAY_PATIENCE_SECONDS = 0.7  # and so long when PostgreSQL could not be reached a moment ago
 
 
 class Settled(NamedTuple):
@@ -72,30 +42,47 @@ class Settled(NamedTuple):
 
 
 class Books:
-    """One worker's books. ``start`` before use, ``stop`` at the end: it writes what is still waiting."""
+    """One worker's books. ``start`` before use, ``stop`` at the end: it writes what is still waiting.
+
+    ``keep_in`` a folder what PostgreSQL cannot take for the moment; without one that waits in memory.
+    """
 
     def __init__(self, *, pool: AsyncConnectionPool[Any], zone: ZoneInfo, worker: uuid.UUID) -> None:
-        self._admitting = HeldConnection(pool)
-        self._settling = HeldConnection(pool)
+        self._holding = HoldWriter(pool, zone=zone, worker=worker, release=self.release)
+        self._writer = EntryWriter(pool)
+        self._folder: Path | None = None
         self._zone = zone
         self._worker = worker
-        self._windows: dict[tuple[int, dt.datetime], int] = {}
         self._admissions: GroupCommit[HoldRequest, Verdict] = GroupCommit(
-            self._write_holds, name="ledger-admit", abandoned=self._release_abandoned
+            self._holding.write, name="ledger-admit", abandoned=self._release_abandoned
         )
         self._settlements: GroupCommit[tuple[Entry, ...], str] = GroupCommit(
-            self._write_entries, name="ledger-settle"
+            self._writer.write, name="ledger-settle"
         )
+
+    def keep_in(self, folder: Path, *, max_bytes: int = spool.MAX_BYTES) -> None:
+        """Before ``start``. ``folder``: of this database (``spool.folder_for``), shared by the workers."""
+        self._folder = folder
+        self._writer.use(Spool(folder / f"{self._worker}{spool.SUFFIX}", max_bytes=max_bytes))
 
     def start(self) -> None:
         self._admissions.start()
         self._settlements.start()
+        self._writer.start()
 
     async def stop(self) -> None:
         await self._admissions.stop()
         await self._settlements.stop()
-        await self._admitting.drop()
-        await self._settling.drop()
+        await self._writer.stop()
+        await self._holding.stop()
+
+    async def adopt(self) -> int:
+        """Book what dead workers of this host left in their spools; how many attempts."""
+        return await self._writer.adopt(self._folder) if self._folder else 0
+
+    def pending(self) -> set[Key]:
+        """The attempts that stand in a spool of this host: used, known, and not in PostgreSQL yet."""
+        return spool.pending(self._folder) if self._folder else set()
 
     async def hold(
         self, *, call: Call, bounds: Bounds, limits: Sequence[LimitRow], expires_at: dt.datetime
@@ -103,10 +90,10 @@ class Books:
         """Set the upper bound of ``call`` aside on every limit in scope, durably, before it goes out."""
         request = HoldRequest(call, bounds, limits, expires_at)
         try:
-            verdict = await self._admissions.written(request)
+            verdict = await self._verdict(request)
             if verdict.verdict == "stale":  # a limit was changed under us
-                self._windows.clear()
-                verdict = await self._admissions.written(request)
+                self._holding.forget_windows()
+                verdict = await self._verdict(request)
         except UNAVAILABLE as error:
             raise LedgerUnavailable(str(error)) from error
         return self._judge(request, verdict)
@@ -137,7 +124,18 @@ class Books:
         """Book an entry that is complete already (the sweeper's)."""
         return self._settlements.submit((entry,))
 
+    async def _verdict(self, request: HoldRequest) -> Verdict:
+        """Raises TimeoutError; what is written too late is released (GroupCommit's ``abandoned``)."""
+        patience = AWAY_PATIENCE_SECONDS if self._holding.is_away else PATIENCE_SECONDS
+        async with asyncio.timeout(patience):
+            return await self._admissions.written(request)
+
     def _judge(self, request: HoldRequest, verdict: Verdict) -> Admission:
+        rates = (
+            room.rates(verdict[-3:], limits=request.limits, at=request.call.started_at, zone=self._zone)
+            if verdict.rate_limits
+            else ()
+        )
         if verdict.verdict == "admitted":
             assert verdict.granted is not None
             return Admission(
@@ -147,6 +145,7 @@ class Books:
                 held_usd=verdict.held_usd,
                 held_tokens=request.bounds.input_tokens + verdict.granted,
                 limited=bool(request.limits),
+                rates=rates,
             )
         if verdict.limit_id is None or verdict.resets_at is None:
             raise LedgerUnavailable("limits are being changed; try again")
@@ -157,112 +156,12 @@ class Books:
             room=verdict.room,
             resets_at=verdict.resets_at,
             period=period,
+            amount=verdict.amount,
+            asked=room.asked(request.bounds, reason=verdict.reason or "", first=request.call.attempt == 1),
+            rates=rates,
         )
-
-    # Writing: called by the two writer tasks only.
-
-    async def _write_holds(self, batch: list[HoldRequest]) -> Sequence[Verdict | Exception]:
-        try:
-            connection = await self._admitting.get()
-            items = [await self._hold_item(connection, request) for request in batch]
-            windows_in_scope = sorted({window for item in items for window in item["hold"]["window_ids"]})
-            cursor = await connection.execute(ADMIT, (_json(items), windows_in_scope), prepare=True)
-            return [Verdict(*row) for row in await cursor.fetchall()]
-        except UNAVAILABLE:
-            await self._admitting.drop()
-            raise
-        except REFUSED as error:
-            return await _one_by_one(self._write_holds, batch, error)
-
-    async def _hold_item(
-        self, connection: psycopg.AsyncConnection[Any], request: HoldRequest
-    ) -> dict[str, Any]:
-        call, bounds = request.call, request.bounds
-        hold = msgspec.to_builtins(call, builtin_types=(dt.datetime, uuid.UUID))
-        hold.update(
-            price_id=bounds.price_id,
-            worker=self._worker,
-            expires_at=request.expires_at,
-            window_ids=sorted(
-                [await self._window(connection, limit, call.started_at) for limit in request.limits]
-            ),
-        )
-        return {
-            "hold": hold,
-            "base_usd": bounds.base_usd,
-            "usd_per_output_token": bounds.usd_per_output_token,
-            "input_tokens": bounds.input_tokens,
-            "output_wanted": bounds.output_wanted,
-            "output_least": bounds.output_least,
-            "calls": 1 if call.attempt == 1 else 0,
-        }
-
-    async def _window(
-        self, connection: psycopg.AsyncConnection[Any], limit: LimitRow, at: dt.datetime
-    ) -> int:
-        starts_at, ends_at = windows.bounds(period=limit.period, at=at, zone=self._zone)
-        known = self._windows.get((limit.id, starts_at))
-        if known is not None:
-            return known
-        cursor = await connection.execute(OPEN_WINDOW, (limit.id, starts_at, ends_at))
-        row = await cursor.fetchone()
-        if row is None or row[0] is None:
-            return 0  # the limit is gone: metering_admit answers "stale"
-        if len(self._windows) > 10_000:  # minute windows of the past
-            self._windows.clear()
-        self._windows[limit.id, starts_at] = row[0]
-        window: int = row[0]
-        return window
-
-    async def _write_entries(self, batch: list[tuple[Entry, ...]]) -> Sequence[str | Exception]:
-        for pause in (*SETTLE_RETRY_SECONDS, None):
-            try:
-                return await self._settle_once(batch)
-            except UNAVAILABLE as error:
-                await self._settling.drop()
-                if pause is None:
-                    raise LedgerUnavailable(str(error)) from error
-                log.warning("settlement_retried", attempts=len(batch), error=type(error).__name__)
-                await asyncio.sleep(pause)
-            except REFUSED as error:
-                return await _one_by_one(self._write_entries, batch, error)
-        raise AssertionError("unreachable")
-
-    async def _settle_once(self, batch: list[tuple[Entry, ...]]) -> list[str]:
-        """What became of each attempt: the state of its first part."""
-        connection = await self._settling.get()
-        entries = [entry for attempt in batch for entry in attempt]
-        cursor = await connection.execute(SETTLE, (_json(entries),), prepare=True)
-        rows = iter(await cursor.fetchall())
-        states = [[next(rows)[0] for _ in attempt] for attempt in batch]
-        return [of_attempt[0] for of_attempt in states]
 
     def _release_abandoned(self, request: HoldRequest, verdict: Verdict) -> None:
         """The caller left while its hold was being written."""
         if verdict.verdict == "admitted":
             self.release(request.call)
-
-
-def _json(items: Sequence[Any]) -> str:
-    return msgspec.json.encode(items).decode()
-
-
-async def _one_by_one(
-    write: Callable[[list[Item]], Awaitable[Sequence[Written | Exception]]],
-    batch: list[Item],
-    error: Exception,
-) -> list[Written | Exception]:
-    """One poisoned item must not take its neighbours with it: write each alone.
-
-    The hold of a settlement that PostgreSQL refuses stays, and the sweeper books it as lost.
-    """
-    if len(batch) == 1:
-        refusal = error if isinstance(error, psycopg.Error) else None
-        log.error(
-            "ledger_refused",
-            error=type(error).__name__,
-            sqlstate=refusal and refusal.sqlstate,
-            detail=refusal and refusal.diag.message_primary,
-        )
-        return [error]
-    return [(await write([item]))[0] for item in batch]

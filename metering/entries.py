@@ -40,8 +40,19 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     usd_per_output_token: Decimal | None
 
 
+class RateRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rate limit in scope has left after a verdict. ``room`` may be negative."""
+
+    unit: str  # requests | tokens
+    period: str  # minute | day
+    amount: Decimal
+    room: Decimal
+    resets_at: dt.datetime  # aware
+
+
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that may go out. ``output_tokens`` is the ceiling it was granted."""
+    """A call that may go out. ``output_tokens`` is the ceiling it was granted; ``rates`` are the hard limits
+    on requests and tokens a minute or a day that it counts against."""
 
     call: Call
     output_tokens: int
@@ -49,6 +60,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     held_usd: Decimal | None
     held_tokens: int
     limited: bool  # at least one limit is in scope
+    rates: tuple[RateRoom, ...] = ()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,13 @@
 
 MeteringError
 |-- LedgerUnavailable   PostgreSQL cannot be written: nothing may be promised
-`-- LimitReached        a hard limit has no room; says which, what is left, when it begins anew
+`-- LimitReached        a hard limit has no room; says which, what is asked and left, when it begins anew
 """
 
 import datetime as dt
 from decimal import Decimal
+
+from metering.entries import RateRoom
 
 
 class MeteringError(Exception):
@@ -18,10 +20,22 @@ class LedgerUnavailable(MeteringError):
 
 
 class LimitReached(MeteringError):
-    """A hard limit refuses the call. ``reason`` is its unit, or ``unpriced`` (a budget needs a price)."""
+    """A hard limit refuses the call. ``reason`` is its unit, or ``unpriced`` (a budget needs a price).
+
+    In that unit: ``amount`` is the limit, ``room`` what it has left, ``asked`` the least that the call needs.
+    """
 
     def __init__(
-        self, *, limit_id: int, reason: str, room: Decimal, resets_at: dt.datetime, period: str
+        self,
+        *,
+        limit_id: int,
+        reason: str,
+        room: Decimal,
+        resets_at: dt.datetime,
+        period: str,
+        amount: Decimal | None = None,
+        asked: Decimal | None = None,
+        rates: tuple[RateRoom, ...] = (),
     ) -> None:
         super().__init__(f"limit {limit_id} has no room ({reason})")
         self.limit_id = limit_id
@@ -29,3 +43,6 @@ class LimitReached(MeteringError):
         self.room = room
         self.resets_at = resets_at
         self.period = period
+        self.amount = amount
+        self.asked = asked
+        self.rates = rates

@@ -11,7 +11,10 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """One limit. Its amount and mode are read fresh at admission; these fields never change."""
+    """One limit. Its amount and mode are read fresh at admission; scope, unit and period never change.
+
+    ``queue_seconds``: how long a call may wait for room in it.
+    """
 
     id: int
     team_id: int
@@ -20,6 +23,7 @@ class LimitRow:
     unit: str
     period: str
     mode: str
+    queue_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class LimitBook:
 async def load(connection: AsyncConnection[Any]) -> LimitBook:
     async with connection.cursor(row_factory=class_row(LimitRow)) as cursor:
         await cursor.execute(
-            "SELECT id, team_id, api_key_id, model_id, unit, period, mode FROM metering_limit WHERE enabled"
+            "SELECT id, team_id, api_key_id, model_id, unit, period, mode, queue_seconds"
+            " FROM metering_limit WHERE enabled"
         )
         by_team: dict[int, list[LimitRow]] = defaultdict(list)
         for limit in await cursor.fetchall():

@@ -1,7 +1,8 @@
 """The sweeper: holds that a dead worker left behind become cost entries of unknown cost.
 
 Every worker signs a lease; a hold is swept when its worker stopped signing, or when the hold outlived the
-longest that its call may last. One worker sweeps at a time (advisory lock). An answer that arrives after all
+longest that its call may last. One worker sweeps at a time (advisory lock). What dead workers of this host
+left in their spools is booked first, and what stands in a spool is not lost. An answer that arrives after all
 is booked as a correction (metering_settle, 'late').
 """
 
@@ -22,6 +23,7 @@ from metering import bookkeeping
 from metering.books import Books
 from metering.entries import Call
 from metering.errors import LedgerUnavailable
+from metering.spool import Key
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,8 @@ SIGN_SECONDS = 2.0
 LEASE_SECONDS = 10.0  # a worker silent for longer is taken for dead
 REST_SECONDS = LEASE_SECONDS  # after PostgreSQL was away: nobody could sign, so the living get time to do it
 SWEEP_BATCH = 500
+STOP_SECONDS = 2.0  # for giving the lease up
+AWAY = (psycopg.Error, PoolTimeout, OSError, LedgerUnavailable)
 
 SIGN = """
 INSERT INTO metering_workerlease (id, host, pid, started_at, seen_at) VALUES (%s, %s, %s, now(), now())
@@ -66,19 +70,35 @@ class Sweeper:
         self._zone = zone
         self._task: asyncio.Task[None] | None = None
         self._not_before = 0.0  # monotonic seconds
+        self._sweeps = True
 
-    async def start(self) -> None:
-        """Sign once before the first hold can name this worker, then keep signing."""
+    async def start(self, *, after_outage: bool = False) -> None:
+        """Sign once before the first hold can name this worker, then keep signing.
+
+        ``after_outage``: PostgreSQL was away just now, so that other workers could not sign.
+        """
         await self.sign()
+        if after_outage:
+            self._rest()
         self._task = asyncio.create_task(self._run(), name="sweeper")
 
+    def retire(self) -> None:
+        """Go on signing, sweep no more: the books are about to close."""
+        self._sweeps = False
+
     async def stop(self) -> None:
-        """Stop signing and give the lease up: a worker that ends well leaves nothing to sweep."""
+        """Stop signing and give the lease up: a worker that ends well leaves nothing to sweep.
+
+        While PostgreSQL is away the lease stays, and runs out.
+        """
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        async with self._pool.connection() as connection:
-            await connection.execute("DELETE FROM metering_workerlease WHERE id = %s", (self._worker,))
+        try:
+            async with self._pool.connection(timeout=STOP_SECONDS) as connection:
+                await connection.execute("DELETE FROM metering_workerlease WHERE id = %s", (self._worker,))
+        except AWAY as error:
+            log.warning("lease_left", error=type(error).__name__)
 
     async def sign(self) -> None:
         async with self._pool.connection() as connection:
@@ -86,6 +106,7 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Book what dead workers left behind; returns how many holds. Does nothing while another sweeps."""
+        await self._books.adopt()
         async with self._pool.connection() as connection, connection.transaction():
             cursor = await connection.execute(SWEEP_LOCK)
             row = await cursor.fetchone()
@@ -93,13 +114,25 @@ class Sweeper:
                 return 0
             async with connection.cursor(row_factory=dict_row) as found:
                 await found.execute(LEFT_BEHIND, (LEASE_SECONDS, SWEEP_BATCH))
-                holds = await found.fetchall()
+                holds = self._not_pending(await found.fetchall())
             await asyncio.gather(*[self._books.submit(self._lost(hold)) for hold in holds])
             await connection.execute(FORGET)
             await connection.execute(TIDY)
         for hold in holds:
-            log.warning("hold_swept", request_id=str(hold["request_id"]), attempt=hold["attempt"])
+            log.warning(
+                "hold_swept",
+                request_id=str(hold["request_id"]),
+                attempt=hold["attempt"],
+                route=hold["route"],
+                model_id=hold["model_id"],
+                team_id=hold["team_id"],
+            )
         return len(holds)
+
+    def _not_pending(self, holds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Without those whose entries stand in a spool: their worker lives, and is about to book them."""
+        pending = self._books.pending() if holds else set()
+        return [hold for hold in holds if Key(hold["request_id"], hold["attempt"]) not in pending]
 
     def _lost(self, hold: dict[str, Any]) -> Any:
         call = Call(**{name: hold[name] for name in Call.__struct_fields__})
@@ -116,13 +149,16 @@ class Sweeper:
             await asyncio.sleep(SIGN_SECONDS)
             try:
                 await self.sign()
-                if time.monotonic() >= self._not_before:
+                if self._sweeps and time.monotonic() >= self._not_before:
                     await self.sweep()
-            except (psycopg.Error, PoolTimeout, OSError, LedgerUnavailable) as error:
+            except AWAY as error:
                 log.warning("sweep_postponed", error=type(error).__name__)
-                self._not_before = time.monotonic() + REST_SECONDS
+                self._rest()
             except Exception:  # a sweeper that ends in silence would let this worker's lease run out
                 log.exception("sweep_failed")
+
+    def _rest(self) -> None:
+        self._not_before = time.monotonic() + REST_SECONDS
 
 
 __all__ = ["LEASE_SECONDS", "SIGN_SECONDS", "Sweeper"]

@@ -72,6 +72,7 @@ WITH open_holds AS (
         CASE l.unit WHEN 'usd' THEN coalesce(sum(e.cost), 0)
             WHEN 'tokens' THEN coalesce(sum(e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h
                 + e.output + e.reasoning + e.audio_input + e.audio_output), 0)
+            WHEN 'concurrency' THEN 0
             ELSE count(*) FILTER (WHERE e.attempt = 1 AND e.part = 0 AND e.kind <> 'correction') END AS spent,
         CASE l.unit WHEN 'usd' THEN coalesce(sum(e.exposure), 0)
             WHEN 'tokens' THEN coalesce(sum(e.exposure_tokens), 0) ELSE 0 END AS exposed

@@ -17,7 +17,7 @@ from metering.spend import money
 
 
 class LimitForm(forms.ModelForm[Limit]):
-    """A limit on a key must be on a key of the same team."""
+    """A limit on a key must be on a key of the same team; calls in flight are whole and have no period."""
 
     class Meta:
         model = Limit
@@ -27,13 +27,33 @@ class LimitForm(forms.ModelForm[Limit]):
         super().__init__(*args, **kwargs)
         if isinstance(self.initial.get("amount"), Decimal):
             self.initial["amount"] = money.exact(self.initial["amount"])
+        if "queue_seconds" in self.fields:
+            self.fields["queue_seconds"].required = False
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         key, team = cleaned.get("api_key"), cleaned.get("team") or getattr(self.instance, "team", None)
         if key is not None and team is not None and key.team_id != team.pk:
             raise forms.ValidationError({"api_key": f"This key belongs to team {key.team}."})
+        if "queue_seconds" in cleaned:
+            cleaned["queue_seconds"] = cleaned["queue_seconds"] or 0.0
+        self._check_unit(cleaned)
         return cleaned
+
+    def _check_unit(self, cleaned: dict[str, Any]) -> None:
+        """What the database would refuse, in words beside the field."""
+        unit = cleaned.get("unit") or self.instance.unit
+        period = cleaned.get("period") or self.instance.period
+        amount = cleaned.get("amount")
+        if unit == Limit.Unit.USD:
+            if cleaned.get("queue_seconds"):
+                self.add_error("queue_seconds", "Nobody waits for a budget: leave this 0.")
+        elif amount is not None and amount != amount.to_integral_value():
+            self.add_error("amount", "This unit is counted in whole numbers.")
+        if unit == Limit.Unit.CONCURRENCY and period != Limit.Period.TOTAL:
+            self.add_error("period", "Calls in flight have no period: choose total.")
+        if unit == Limit.Unit.CONCURRENCY and cleaned.get("mode") == Limit.Mode.SOFT:
+            self.add_error("mode", "A limit on calls in flight is hard.")
 
 
 @admin.register(Limit)
@@ -94,7 +114,7 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
 
     @admin.display(description="spent", ordering="spent")
     def spent_shown(self, window: LimitWindow) -> str:
-        return in_unit(window.spent, window.limit.unit)
+        return self._booked(window.spent, window.limit)
 
     @admin.display(description="held", ordering="held")
     def held_shown(self, window: LimitWindow) -> str:
@@ -102,7 +122,11 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
 
     @admin.display(description="exposed", ordering="exposed")
     def exposed_shown(self, window: LimitWindow) -> str:
-        return in_unit(window.exposed, window.limit.unit)
+        return self._booked(window.exposed, window.limit)
+
+    def _booked(self, amount: Decimal, limit: Limit) -> str:
+        """Calls in flight leave nothing behind."""
+        return "-" if limit.unit == Limit.Unit.CONCURRENCY else in_unit(amount, limit.unit)
 
     @admin.display(description="left")
     def left(self, window: LimitWindow) -> str:

@@ -35,13 +35,17 @@ def taken_of(window: LimitWindow) -> Decimal:
 
 
 def in_unit(amount: Decimal, unit: str) -> str:
-    return money.exact_usd(amount) if unit == "usd" else f"{amount:,.0f} {unit}"
+    if unit == Limit.Unit.USD:
+        return money.exact_usd(amount)
+    return f"{amount:,.0f} {'in flight' if unit == Limit.Unit.CONCURRENCY else unit}"
 
 
 def used_bar(taken: Decimal, amount: Decimal, unit: str) -> SafeString:
     """A bar with its figures in words; full from the first moment when nothing is allowed."""
     share = min(Decimal(100), 100 * taken / amount) if amount else Decimal(100)
     words = f"{in_unit(taken, unit)} of {in_unit(amount, unit)}"
+    if unit == Limit.Unit.CONCURRENCY:
+        words = f"{taken:,.0f} of {in_unit(amount, unit)}"
     return format_html(
         '<progress max="100" value="{}" title="{}" aria-label="{}"></progress> {} %',
         f"{share:.0f}",

@@ -20,7 +20,7 @@ from catalog import keys, seeding
 from catalog.models import ApiKey, LanguageModel, Price, Provider, Team
 from catalog.models.prices import RATES
 from catalog.snapshot import PriceRow
-from metering import books, costing
+from metering import costing, settling
 from metering.bookkeeping import blank_entry, entry_for, lost_entry
 from metering.demo import traffic, workloads
 from metering.demo.traffic import Event, Plan
@@ -177,7 +177,7 @@ def _cache_hit(call: Call, zone: ZoneInfo) -> Entry:
 
 def _settle(entries: Sequence[Entry]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(books.SETTLE, [msgspec.json.encode(entries).decode()])
+        cursor.execute(settling.SETTLE, [msgspec.json.encode(entries).decode()])
 
 
 def _correct(event: Event, plan: Plan, places: Places) -> None:

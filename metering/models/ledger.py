@@ -142,11 +142,13 @@ class CostEntry(models.Model):
             models.Index(fields=["day", "team"], name="cost_entry_day_team"),
             models.Index(fields=["request_id"], name="cost_entry_request"),
             models.Index(fields=["model", "day"], name="cost_entry_model_day"),
-            # Answers that a vendor keeps and a later call may continue: see metering.receipts.
+            # Looked up by the vendor's id of it: by people who ask the vendor, and by calls that continue an
+            # answer (metering.receipts); and by the id that the caller gave.
+            models.Index(fields=["upstream_id"], condition=~Q(upstream_id=""), name="cost_entry_upstream_id"),
             models.Index(
-                fields=["upstream_id"],
-                condition=Q(upstream_id__startswith="resp_"),
-                name="cost_entry_kept_answer",
+                fields=["client_request_id"],
+                condition=~Q(client_request_id=""),
+                name="cost_entry_client_request",
             ),
         ]
         constraints = [

@@ -1,14 +1,19 @@
-"""Ceilings: budgets (usd) and rate limits (tokens, requests) are one table and one algorithm."""
+"""Ceilings: budgets (usd), rate limits (tokens, requests) and concurrency are one table and one algorithm."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import ApiKey, LanguageModel, Team
 
+LONGEST_QUEUE_SECONDS = 30.0  # shorter than the patience of clients and of proxies on the way
+
 
 class Limit(models.Model):
     """A ceiling on one scope (team, key, or team x model) in one unit over one period.
 
+    Concurrency has no period: its one window holds 1 for every open call and never has anything spent.
+    ``queue_seconds``: how long a call may wait for room before it is refused (budgets never wait).
     Its scope, unit and period never change (a trigger refuses it): past windows would lose their meaning.
     """
 
@@ -16,6 +21,7 @@ class Limit(models.Model):
         USD = "usd", "USD (a budget)"
         TOKENS = "tokens", "tokens"
         REQUESTS = "requests", "requests"
+        CONCURRENCY = "concurrency", "calls in flight at once"
 
     class Period(models.TextChoices):
         MINUTE = "minute"
@@ -35,10 +41,27 @@ class Limit(models.Model):
     model = models.ForeignKey(
         LanguageModel, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
     )
-    unit = models.CharField(max_length=10, choices=Unit.choices, default=Unit.USD)
+    unit = models.CharField(
+        max_length=12,
+        choices=Unit.choices,
+        default=Unit.USD,
+        help_text="Calls in flight at once: no period (choose total), always hard; an open call"
+        " is one of them from its admission until it is booked.",
+    )
     amount = models.DecimalField(max_digits=28, decimal_places=12)
-    period = models.CharField(max_length=10, choices=Period.choices, default=Period.MONTH)
+    period = models.CharField(
+        max_length=10,
+        choices=Period.choices,
+        default=Period.MONTH,
+        help_text="Total: never begins anew. For calls in flight choose total.",
+    )
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.HARD)
+    queue_seconds = models.FloatField(
+        default=0.0,
+        db_default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_QUEUE_SECONDS)],
+        help_text="How long a call may wait for room before it is refused; 0: not at all. Not for budgets.",
+    )
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -47,12 +70,23 @@ class Limit(models.Model):
         constraints = [
             models.CheckConstraint(name="limit_amount_not_negative", condition=Q(amount__gte=0)),
             models.CheckConstraint(
-                name="limit_unit_known", condition=Q(unit__in=["usd", "tokens", "requests"])
+                name="limit_unit_known", condition=Q(unit__in=["usd", "tokens", "requests", "concurrency"])
             ),
             models.CheckConstraint(
                 name="limit_period_known", condition=Q(period__in=["minute", "day", "week", "month", "total"])
             ),
             models.CheckConstraint(name="limit_mode_known", condition=Q(mode__in=["hard", "soft"])),
+            models.CheckConstraint(
+                name="limit_concurrency_is_hard_and_total",
+                condition=~Q(unit="concurrency") | Q(period="total", mode="hard"),
+                violation_error_message="Calls in flight have no period (choose total); the limit is hard.",
+            ),
+            models.CheckConstraint(
+                name="limit_queue_is_short",
+                condition=Q(queue_seconds=0.0)
+                | Q(~Q(unit="usd"), queue_seconds__gt=0.0, queue_seconds__lte=LONGEST_QUEUE_SECONDS),
+                violation_error_message="A call may wait up to 30 seconds, and for no budget.",
+            ),
             models.CheckConstraint(
                 name="limit_scope_is_one", condition=Q(api_key__isnull=True) | Q(model__isnull=True)
             ),
@@ -65,7 +99,10 @@ class Limit(models.Model):
 
     def __str__(self) -> str:
         scope = self.api_key or (f"{self.team} x {self.model}" if self.model else self.team)
-        return f"{scope}: {self.amount.normalize():f} {self.unit} a {self.period} ({self.mode})"
+        amount = f"{self.amount.normalize():f}"
+        if self.unit == self.Unit.CONCURRENCY:
+            return f"{scope}: {amount} calls in flight"
+        return f"{scope}: {amount} {self.unit} a {self.period} ({self.mode})"
 
 
 class LimitWindow(models.Model):

@@ -161,6 +161,8 @@ class LedgerRows(QuerySet[CostEntry]):
             rows = rows.filter(usage_source=filters.usage)
         if filters.kind:
             rows = rows.filter(kind=filters.kind)
+        if filters.error:
+            rows = rows.filter(error_class=filters.error)
         if filters.outcome == "failed":
             rows = rows.filter(outcome__in=FAILED).exclude(kind="correction")
         elif filters.outcome:
@@ -186,7 +188,10 @@ def ledger_rows() -> LedgerRows:
 
 def searched(text: str) -> Q:
     """Exact ids only: parts of ids would read the whole ledger."""
-    found = Q(client_request_id=text) | Q(upstream_id=text)
+    # each with its index's own condition, or PostgreSQL does not take it
+    found = (Q(client_request_id=text) & ~Q(client_request_id="")) | (
+        Q(upstream_id=text) & ~Q(upstream_id="")
+    )
     try:
         return found | Q(request_id=uuid.UUID(text))
     except ValueError:

@@ -86,6 +86,7 @@ class EntryFilters:
     outcome: str = ""
     cost: str = ""
     kind: str = ""
+    error: str = ""  # the class of the vendor's failure, as it was booked
     before: int | None = None  # entries booked before this one (paging)
 
     def query(self, *, before: int | None = None) -> str:
@@ -95,6 +96,7 @@ class EntryFilters:
             "outcome": self.outcome,
             "cost": self.cost,
             "kind": self.kind,
+            "error": self.error,
             "before": "" if before is None else str(before),
         }
         return self.spend.entries_query(**extra)
@@ -102,7 +104,7 @@ class EntryFilters:
     @property
     def in_rollup(self) -> bool:
         """Whether the daily rollup can say what these entries add up to."""
-        return not (self.search or self.usage or self.outcome or self.cost or self.kind)
+        return not (self.search or self.usage or self.outcome or self.cost or self.kind or self.error)
 
 
 def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
@@ -124,11 +126,11 @@ def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
 
 def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     """The filters of a report. Raises BadFilter."""
-    texts = {name: _text(query, name) for name in GROUPINGS}
-    texts["sort"] = _one_of(query, "sort", SORTS)
-    by = _one_of(query, "by", GROUPINGS) or "team"
-    start, end = _day(query, "from"), _day(query, "to")
-    period = _one_of(query, "period", tuple(PERIODS))
+    texts = {name: read_text(query, name) for name in GROUPINGS}
+    texts["sort"] = read_choice(query, "sort", SORTS)
+    by = read_choice(query, "by", GROUPINGS) or "team"
+    start, end = read_day(query, "from"), read_day(query, "to")
+    period = read_choice(query, "period", tuple(PERIODS))
     unsaid = start is None and end is None
     if unsaid or (period and (start, end) == days_of(period, today=today)):
         period = period or DEFAULT_PERIOD
@@ -143,36 +145,40 @@ def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
 
 def entry_filters(query: Mapping[str, str], *, today: dt.date) -> EntryFilters:
     """The filters of a list of entries. Raises BadFilter."""
-    before = _text(query, "before")
+    before = read_text(query, "before")
     if before and not (before.isascii() and before.isdigit() and len(before) < 19):
         raise BadFilter("before must be the number of an entry")
     return EntryFilters(
         spend=spend_filters(query, today=today),
-        search=_text(query, "q"),
-        usage=_one_of(query, "usage", USAGE),
-        outcome=_one_of(query, "outcome", OUTCOMES),
-        cost=_one_of(query, "cost", COSTS),
-        kind=_one_of(query, "kind", KINDS),
+        search=read_text(query, "q"),
+        usage=read_choice(query, "usage", USAGE),
+        outcome=read_choice(query, "outcome", OUTCOMES),
+        cost=read_choice(query, "cost", COSTS),
+        kind=read_choice(query, "kind", KINDS),
+        error=read_text(query, "error"),
         before=int(before) if before else None,
     )
 
 
-def _text(query: Mapping[str, str], name: str) -> str:
+def read_text(query: Mapping[str, str], name: str) -> str:
+    """A name from the URL; empty when it is not given. Raises BadFilter."""
     value = query.get(name, "").strip()
     if len(value) > LONGEST or "\x00" in value:
         raise BadFilter(f"{name} is not a name")
     return value
 
 
-def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    value = _text(query, name)
+def read_choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """One of ``allowed``; empty when it is not given. Raises BadFilter."""
+    value = read_text(query, name)
     if value and value not in allowed:
         raise BadFilter(f"{name} must be one of {', '.join(allowed)}")
     return value
 
 
-def _day(query: Mapping[str, str], name: str) -> dt.date | None:
-    value = _text(query, name)
+def read_day(query: Mapping[str, str], name: str) -> dt.date | None:
+    """A day such as 2026-11-30; None when it is not given. Raises BadFilter."""
+    value = read_text(query, name)
     if not value:
         return None
     try:

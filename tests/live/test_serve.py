@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import psutil
@@ -140,8 +141,16 @@ def test_a_short_secret_key_is_refused_in_a_sentence(empty: str, serve: Serve) -
     assert "x" * 31 not in program.output
 
 
-def test_a_database_that_is_away_is_said_in_a_sentence(serve: Serve) -> None:
+def test_a_database_server_that_is_away_is_waited_for_and_that_is_said(serve: Serve) -> None:
     program = serve(port=free_port(), wait=False, DATABASE_URL="postgresql://nobody@127.0.0.1:9/nothing")
+    until(lambda: "waiting for PostgreSQL" in program.output, seconds=20, what="a word of the waiting")
+    assert program.process.poll() is None
+    assert "Traceback" not in program.output
+
+
+def test_a_database_that_does_not_exist_is_said_in_a_sentence(empty: str, serve: Serve) -> None:
+    missing = urlsplit(empty)._replace(path="/no_such_database").geturl()
+    program = serve(port=free_port(), wait=False, DATABASE_URL=missing)
     assert program.process.wait(20) == 1
     assert "Check DATABASE_URL" in program.output
     assert "Traceback" not in program.output

@@ -46,6 +46,10 @@ class Verdict(NamedTuple):
     reason: str | None
     room: Decimal | None
     resets_at: dt.datetime | None
+    amount: Decimal | None = None
+    rate_limits: list[int] | None = None
+    rate_amounts: list[Decimal] | None = None
+    rate_rooms: list[Decimal] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -223,11 +227,17 @@ def windows_of(items: Iterable[dict[str, Any]]) -> list[int]:
 def admit(*items: dict[str, Any]) -> list[Verdict]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at"
-            " FROM metering_admit(%s, %s::bigint[]) ORDER BY ordinal",
+            "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at, amount, rate_limits,"
+            " rate_amounts, rate_rooms FROM metering_admit(%s, %s::bigint[]) ORDER BY ordinal",
             [json.dumps(items), windows_of(items)],
         )
         return [Verdict(*row) for row in cursor.fetchall()]
+
+
+def rates(verdict: Verdict) -> tuple[tuple[int, Decimal, Decimal], ...]:
+    """(limit, amount, room) of each rate limit that a verdict tells of."""
+    columns = (verdict.rate_limits or [], verdict.rate_amounts or [], verdict.rate_rooms or [])
+    return tuple(zip(*columns, strict=True))
 
 
 def batch(*entries: dict[str, Any]) -> str:

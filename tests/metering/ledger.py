@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +14,7 @@ from django.db import connection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from metering import limit_book, verification
+from metering import limit_book, spool, verification
 from metering.books import Books
 from metering.entries import Bounds, Call, Result
 from metering.limit_book import LimitRow
@@ -67,10 +68,18 @@ def new_pool(conninfo: str, **options: Any) -> AsyncConnectionPool[Any]:
 
 
 @asynccontextmanager
-async def open_books(conninfo: str, *, worker: uuid.UUID = h.WORKER) -> AsyncIterator[tuple[Books, Any]]:
-    """A worker's books and its pool."""
+async def open_books(
+    conninfo: str,
+    *,
+    worker: uuid.UUID = h.WORKER,
+    folder: Path | None = None,
+    max_bytes: int = spool.MAX_BYTES,
+) -> AsyncIterator[tuple[Books, Any]]:
+    """A worker's books, with a spool in ``folder``, and its pool."""
     async with new_pool(conninfo) as pool:
         books = Books(pool=pool, zone=h.UTC, worker=worker)
+        if folder is not None:
+            books.keep_in(folder, max_bytes=max_bytes)
         books.start()
         try:
             yield books, pool
@@ -92,6 +101,15 @@ async def rows(conninfo: str, query: str) -> list[dict[str, Any]]:
 async def execute(conninfo: str, statement: str, *parameters: Any) -> None:
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as writer:
         await writer.execute(statement, parameters)
+
+
+async def break_connections(conninfo: str) -> None:
+    """End every other session: what a restart of PostgreSQL does to a worker."""
+    await execute(
+        conninfo,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
 
 
 def differences() -> list[verification.Difference]:

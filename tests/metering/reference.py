@@ -19,6 +19,7 @@ class Limit:
     key: int | None
     model: int | None
     unit: str
+    period: str
     mode: str
     amount: int
     enabled: bool = True
@@ -92,6 +93,7 @@ class Verdict:
     limit: int | None = None
     reason: str | None = None
     room: int | None = None
+    rates: tuple[tuple[int, int, int], ...] = ()  # (limit, amount, room) of each rate limit in scope
 
 
 @dataclass(slots=True)
@@ -106,17 +108,15 @@ class Ledger:
 
     def spent(self, window: Window) -> int:
         return sum(
-            {"usd": entry.cost or 0, "tokens": entry.tokens or 0, "requests": entry.requests}[
-                window.limit.unit
-            ]
+            {"usd": entry.cost or 0, "tokens": entry.tokens or 0, "requests": entry.requests}.get(
+                window.limit.unit, 0
+            )
             for entry in self._in(window)
         )
 
     def exposed(self, window: Window) -> int:
         return sum(
-            {"usd": entry.exposure or 0, "tokens": entry.exposure_tokens or 0, "requests": 0}[
-                window.limit.unit
-            ]
+            {"usd": entry.exposure or 0, "tokens": entry.exposure_tokens or 0}.get(window.limit.unit, 0)
             for entry in self._in(window)
         )
 
@@ -135,25 +135,25 @@ class Ledger:
             room, unit, fits = self.room(window), window.limit.unit, True
             if unit == "usd":
                 if ask.base is None or ask.rate is None:
-                    return self._refusal(window, "unpriced")
+                    return self._refusal(window, "unpriced", ask)
                 granted = min(granted, (room - ask.base) // ask.rate) if ask.rate else granted
                 fits = room >= ask.base
             elif unit == "tokens":
                 granted = min(granted, room - ask.input_tokens)
             else:
-                fits = room >= ask.calls
+                fits = room >= (1 if unit == "concurrency" else ask.calls)
             if not fits or granted < ask.least:
-                return self._refusal(window, unit)
+                return self._refusal(window, unit, ask)
         usd = None if ask.base is None or ask.rate is None else ask.base + ask.rate * granted
         tokens = ask.input_tokens + granted
-        amount = {"usd": usd or 0, "tokens": tokens, "requests": ask.calls}
+        amount = {"usd": usd or 0, "tokens": tokens, "requests": ask.calls, "concurrency": 1}
         self.holds[ask.call.place] = Hold(
             call=ask.call,
             amounts={number: amount[self.windows[number].limit.unit] for number in ask.windows},
             usd=usd,
             tokens=tokens,
         )
-        return Verdict("admitted", granted=granted, held=usd)
+        return Verdict("admitted", granted=granted, held=usd, rates=self._rates(ask))
 
     def settle(self, entry: Entry) -> str:
         if entry.part == 0 and entry.kind != "correction":
@@ -191,5 +191,15 @@ class Ledger:
             if window.starts_at <= entry.call.at < window.ends_at and self.in_scope(window.limit, entry.call)
         ]
 
-    def _refusal(self, window: Window, reason: str) -> Verdict:
-        return Verdict("refused", limit=window.limit.id, reason=reason, room=self.room(window))
+    def _refusal(self, window: Window, reason: str, ask: Ask) -> Verdict:
+        room, rates = self.room(window), self._rates(ask)
+        return Verdict("refused", limit=window.limit.id, reason=reason, room=room, rates=rates)
+
+    def _rates(self, ask: Ask) -> tuple[tuple[int, int, int], ...]:
+        in_scope = [self.windows[number] for number in sorted(ask.windows)]
+        return tuple(
+            (window.limit.id, window.limit.amount, self.room(window))
+            for window in in_scope
+            if window.limit.unit in ("requests", "tokens") and window.limit.period in ("minute", "day")
+            if window.limit.mode == "hard" and window.limit.enabled
+        )

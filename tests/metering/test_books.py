@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -168,48 +169,58 @@ async def test_a_limit_deleted_under_us_means_try_again(books: Books, own: str, 
     assert await holds(own) == 0
 
 
-async def test_nothing_is_promised_while_postgresql_is_unreachable(own_house: House) -> None:
+@asynccontextmanager
+async def away() -> AsyncIterator[Books]:
+    """Books whose PostgreSQL does not exist."""
     pool = ledger.new_pool("host=127.0.0.1 port=1 dbname=none user=none", timeout=0.2)
     await pool.open(wait=False)
     books = Books(pool=pool, zone=h.UTC, worker=h.WORKER)
     books.start()
     try:
-        with pytest.raises(LedgerUnavailable):
-            await hold(books, ledger.call(own_house))
+        yield books
     finally:
         await books.stop()
         await pool.close()
+
+
+async def test_nothing_is_promised_while_postgresql_is_unreachable(own_house: House) -> None:
+    async with away() as books:
+        with pytest.raises(LedgerUnavailable):
+            await hold(books, ledger.call(own_house))
 
 
 async def test_a_connection_that_breaks_loses_no_settlement(books: Books, own: str, own_house: House) -> None:
     admission = await hold(books, ledger.call(own_house))
     warm = await hold(books, ledger.call(own_house))
     await settle(books, own_house, warm)
-    await ledger.execute(
-        own,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    )
+    await ledger.break_connections(own)
 
     assert await settle(books, own_house, admission) == "booked"
     assert await costs(own) == [Decimal("0.00102")] * 2
 
 
-async def test_after_a_broken_connection_the_next_call_is_held(
-    books: Books, own: str, own_house: House
+async def test_the_first_call_after_a_broken_connection_is_held_once(
+    books: Books, own: str, own_house: House, budget: list[LimitRow]
 ) -> None:
-    await hold(books, ledger.call(own_house))
-    await ledger.execute(
-        own,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    )
-    with pytest.raises(LedgerUnavailable):
-        await hold(books, ledger.call(own_house))
+    await books.release((await hold(books, ledger.call(own_house), *budget)).call)
+    await ledger.break_connections(own)
 
-    await hold(books, ledger.call(own_house))
+    assert (await hold(books, ledger.call(own_house), *budget)).held_usd == Decimal("0.60")
 
-    assert await holds(own) == 2
+    assert await holds(own) == 1
+    [window] = await ledger.rows(own, "SELECT held FROM metering_limitwindow")
+    assert window["held"] == Decimal("0.60")
+
+
+async def test_a_call_does_not_wait_for_postgresql_that_is_known_to_be_away(own_house: House) -> None:
+    """The second: the first found out."""
+    async with away() as books:
+        for _ in range(2):
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(LedgerUnavailable):
+                await hold(books, ledger.call(own_house))
+
+        assert asyncio.get_running_loop().time() - began < 0.7
 
 
 # E4: one poisoned row does not take its neighbours with it.
@@ -315,13 +326,38 @@ async def windows_locked(
         yield other
 
 
-async def until_blocked(own: str) -> None:
+async def until_blocked(own: str, sessions: int = 1) -> list[int]:
+    """The process ids of those that wait for a lock."""
     query = (
-        "SELECT count(*) AS waiting FROM pg_stat_activity"
+        "SELECT pid FROM pg_stat_activity"
         " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
     )
-    while not (await ledger.rows(own, query))[0]["waiting"]:  # noqa: ASYNC110 - PostgreSQL sets no Event
+    while len(waiting := await ledger.rows(own, query)) < sessions:  # noqa: ASYNC110 - no Event
         await asyncio.sleep(0.005)
+    return [row["pid"] for row in waiting]
+
+
+async def test_a_hold_whose_connection_broke_is_not_written_twice_though_its_server_process_lived_on(
+    books: Books, own: str, own_house: House, budget: list[LimitRow], windows_locked: Any
+) -> None:
+    """Two sessions write one hold, of which the budget has room for one: both say that it is held."""
+    call = ledger.call(own_house)
+    async with ledger.open_books(own, worker=uuid.uuid4()) as (outlived, _):
+        first = asyncio.ensure_future(hold(books, call, *budget))
+        [broken] = await until_blocked(own)
+        second = asyncio.ensure_future(hold(outlived, call, *budget))
+        await until_blocked(own, sessions=2)
+        await ledger.execute(own, "SELECT pg_terminate_backend(%s)", broken)
+        while broken in await until_blocked(own, sessions=2):
+            pass
+        await windows_locked.commit()
+
+        admissions = await asyncio.gather(first, second)
+
+    assert {admission.held_usd for admission in admissions} == {Decimal("0.60")}
+    assert await holds(own) == 1
+    [window] = await ledger.rows(own, "SELECT held FROM metering_limitwindow")
+    assert window["held"] == Decimal("0.60")
 
 
 async def test_a_caller_who_leaves_while_waiting_for_its_hold_leaves_no_hold(

@@ -170,6 +170,14 @@ CASES: dict[str, tuple[Build, Build]] = {
         lambda x: limit(x, amount=0),
         lambda x: limit(x, amount=Decimal("-0.01")),
     ),
+    "limit_concurrency_is_hard_and_total": (
+        lambda x: limit(x, unit="concurrency", period="total", mode="hard"),
+        lambda x: limit(x, unit="concurrency", period="minute", mode="hard"),
+    ),
+    "limit_queue_is_short": (
+        lambda x: limit(x, unit="requests", queue_seconds=30.0),
+        lambda x: limit(x, unit="usd", queue_seconds=1.0),
+    ),
     "limit_unit_known": (lambda x: limit(x, unit="requests"), lambda x: limit(x, unit="words")),
     "limit_period_known": (lambda x: limit(x, period="total"), lambda x: limit(x, period="year")),
     "limit_mode_known": (lambda x: limit(x, mode="soft"), lambda x: limit(x, mode="firm")),

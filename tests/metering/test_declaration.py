@@ -399,7 +399,7 @@ class TestMistakes:
             (
                 'unit = "usd"',
                 'unit = "eur"',
-                "line 54: unit: must be one of usd, tokens, requests, not 'eur'",
+                "line 54: unit: must be one of usd, tokens, requests, concurrency, not 'eur'",
             ),
             (
                 'model = "openai/gpt-4o"\n',

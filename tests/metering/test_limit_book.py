@@ -41,7 +41,7 @@ def test_team_key_and_model_limits_are_in_scope(team: int, key: int, model: int,
 @pytest.fixture
 def two_limits(own_house: House) -> int:
     h.make_limit(own_house, "1", period="day", enabled=False)
-    return h.make_limit(own_house, "2", unit="tokens", api_key_id=own_house.key).pk
+    return h.make_limit(own_house, "2", unit="tokens", api_key_id=own_house.key, queue_seconds=1.5).pk
 
 
 async def test_enabled_limits_are_loaded(own: str, own_house: House, two_limits: int) -> None:
@@ -58,6 +58,7 @@ async def test_enabled_limits_are_loaded(own: str, own_house: House, two_limits:
                 unit="tokens",
                 period="month",
                 mode="hard",
+                queue_seconds=1.5,
             ),
         )
     }

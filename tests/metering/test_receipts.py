@@ -123,7 +123,7 @@ def many(own_house: House) -> None:
 
 
 @pytest.mark.usefixtures("many")
-async def test_it_is_found_by_the_index_of_kept_answers(own: str, own_house: House) -> None:
+async def test_it_is_found_by_the_index_of_vendors_ids(own: str, own_house: House) -> None:
     """The index is partial: PostgreSQL uses it only while the query repeats its condition."""
     async with await psycopg.AsyncConnection.connect(own) as connection:
         await connection.execute("ANALYZE metering_costentry")
@@ -131,4 +131,4 @@ async def test_it_is_found_by_the_index_of_kept_answers(own: str, own_house: Hou
         cursor = await connection.execute("EXPLAIN " + receipts.KEPT, ("resp_501", own_house.team))
         plan = "\n".join(line for (line,) in await cursor.fetchall())
 
-    assert "cost_entry_kept_answer" in plan
+    assert "cost_entry_upstream_id" in plan

@@ -41,7 +41,12 @@ MONEY = st.sampled_from([0, 1, 333_333_333_333, USD // 2, USD, 2 * USD, 5 * USD]
 RATES = st.sampled_from([0, 1, 3, 7_000_000, 10_000_000_000, 33_333_333_333])
 COSTS = st.sampled_from([0, 1, 20_000_000_000, 400_000_000_000, 900_000_000_001])
 TOKENS = st.integers(0, 120)
-UNITS = {"usd": MONEY, "tokens": st.integers(0, 600), "requests": st.integers(0, 6)}
+UNITS = {
+    "usd": MONEY,
+    "tokens": st.integers(0, 600),
+    "requests": st.integers(0, 6),
+    "concurrency": st.integers(0, 4),
+}
 INDEX = st.integers(0, 10**6)
 
 
@@ -86,6 +91,8 @@ class Books(RuleBasedStateMachine):
             "period": data.draw(st.sampled_from(["minute", "day", "week", "month", "total"])),
             "mode": data.draw(st.sampled_from(["hard", "hard", "soft"])),
         }
+        if unit == "concurrency":
+            fields |= {"period": "total", "mode": "hard"}
         key, model = data.draw(
             st.sampled_from([(None, None), (None, None), (self.house.key, None), (None, self.house.model)])
         )
@@ -95,7 +102,15 @@ class Books(RuleBasedStateMachine):
         amount = data.draw(UNITS[unit])
         made = models.Limit.objects.create(**scope, **fields, amount=decimal(amount, unit))
         self.ledger.limits.append(
-            reference.Limit(id=made.pk, key=key, model=model, unit=unit, mode=fields["mode"], amount=amount)
+            reference.Limit(
+                id=made.pk,
+                key=key,
+                model=model,
+                unit=unit,
+                period=fields["period"],
+                mode=fields["mode"],
+                amount=amount,
+            )
         )
 
     @rule(data=st.data(), which=INDEX, enabled=st.booleans())
@@ -125,6 +140,7 @@ class Books(RuleBasedStateMachine):
                 expected.reason,
                 decimal(expected.room, unit),
             )
+            assert h.rates(answer) == expected.rates
             if answer.verdict == "admitted":
                 self._no_limit_is_exceeded(ask)
 

@@ -6,6 +6,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 BOOKS = {"costentry", "dailyspend", "hold", "limitwindow", "workerlease"}
+# What proxy/0002_roles adds: everybody who sees the catalog sees how the vendors are doing.
+HEALTH_SEEN = {"view_breaker", "view_breakerevent", "view_credentialstate", "view_healthcheck"}
 
 
 def may(role: str) -> set[str]:
@@ -19,21 +21,27 @@ def ours(prefix: str) -> set[str]:
 
 @pytest.mark.django_db
 def test_finance_looks_and_touches_nothing() -> None:
-    assert may("Finance") == ours("view_")
+    assert may("Finance") == ours("view_") | HEALTH_SEEN
 
 
 @pytest.mark.django_db
-def test_catalog_admins_keep_prices_and_delete_nothing() -> None:
+def test_catalog_admins_keep_prices_and_credentials_and_delete_nothing_else() -> None:
     added = may("Catalog admin") - may("Finance")
     kept = ("price", "priceproposal", "languagemodel", "provider")
-    assert added == {f"{verb}_{model}" for verb in ("add", "change") for model in kept}
+    credentials = {f"{verb}_credential" for verb in ("add", "change", "delete")}
+    assert added == (
+        {f"{verb}_{model}" for verb in ("add", "change") for model in kept}
+        | credentials
+        | {"change_credentialstate"}  # lets one that rests be used again
+    )
 
 
 @pytest.mark.django_db
 def test_platform_admins_may_everything_but_write_the_books() -> None:
     books = {f"{verb}_{model}" for verb in ("add", "change", "delete") for model in BOOKS}
     people = {"add_user", "change_user", "view_user", "view_group"}
-    assert may("Platform admin") == (ours("") - books) | people
+    by_hand = {"change_breaker", "change_credentialstate"}
+    assert may("Platform admin") == (ours("") - books) | people | HEALTH_SEEN | by_hand
 
 
 @pytest.mark.django_db
@@ -50,12 +58,27 @@ def test_leads_look_at_what_belongs_to_teams() -> None:
 @pytest.mark.django_db
 def test_the_roles_can_be_taken_back_and_made_again() -> None:
     before = {group.name: may(group.name) for group in Group.objects.all()}
-    executor = MigrationExecutor(connection)
-    migration = executor.loader.get_migration("metering", "0003_roles")
-    state = executor.loader.project_state(("metering", "0003_roles"))
-    operation = migration.operations[0]
+    loader = MigrationExecutor(connection).loader
+    steps = [
+        (app, loader.get_migration(app, name).operations[0], loader.project_state((app, name)))
+        for app, name in (("metering", "0003_roles"), ("proxy", "0002_roles"))
+    ]
     with connection.schema_editor(atomic=False) as editor:
-        operation.database_backwards("metering", editor, state, state)
+        for app, operation, state in reversed(steps):
+            operation.database_backwards(app, editor, state, state)
         assert not Group.objects.exists()
-        operation.database_forwards("metering", editor, state, state)
+        for app, operation, state in steps:
+            operation.database_forwards(app, editor, state, state)
     assert {group.name: may(group.name) for group in Group.objects.all()} == before
+
+
+@pytest.mark.django_db
+def test_what_the_roles_may_of_the_vendors_health_can_be_taken_back_alone() -> None:
+    loader = MigrationExecutor(connection).loader
+    [operation] = loader.get_migration("proxy", "0002_roles").operations
+    state = loader.project_state(("proxy", "0002_roles"))
+    with connection.schema_editor(atomic=False) as editor:
+        operation.database_backwards("proxy", editor, state, state)
+
+    assert not Permission.objects.filter(group__isnull=False, content_type__app_label="proxy").exists()
+    assert may("Finance") == ours("view_") - {"view_credential"}

@@ -268,7 +268,6 @@ async def test_a_sweep_that_cannot_write_does_not_end_the_sweeper(
 ) -> None:
     """Else the worker would stop signing, and the others would take its live calls for lost."""
     monkeypatch.setattr(sweeping, "SIGN_SECONDS", 0.02)
-    monkeypatch.setattr("metering.books.SETTLE_RETRY_SECONDS", ())
     monkeypatch.setattr("metering.sweeper.REST_SECONDS", 0.05)
     await left_behind(own, own_house, signed_ago=None)
     await ledger.execute(own, "ALTER FUNCTION metering_settle(jsonb) RENAME TO metering_settle_away")

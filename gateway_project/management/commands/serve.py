@@ -21,6 +21,15 @@ from metering import static_plotly
 
 LAST_PORT = 65_535
 LOCK_PAUSE_SECONDS = 0.2
+DATABASE_PAUSE_SECONDS = 0.5
+TELL_SECONDS = 5.0
+PASSING = (
+    "starting up",
+    "shutting down",
+    "recovery",
+    "too many clients",
+    "connection slots",
+)  # refusals that pass
 SETUP_LOCK = 814000  # two commands that migrate at once take turns
 CURL = """  curl {url}/v1/chat/completions \\
     -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
@@ -53,6 +62,8 @@ class Command(BaseCommand):
             bind=f"{options['host']}:{options['port']}",
             workers=options["workers"],
             announce=lambda: self._announce(made),
+            drain_seconds=settings.DRAIN_SECONDS,
+            max_requests=settings.MAX_REQUESTS,
         ).run()
 
     def _require_free_port(self, host: str, port: int) -> None:
@@ -71,11 +82,9 @@ class Command(BaseCommand):
                 ) from error
 
     def _set_up(self, *, with_bootstrap: bool) -> Made | None:
-        try:
-            with connection.cursor() as cursor:
-                _wait_for_lock(cursor)
-        except OperationalError as error:
-            raise CommandError(f"The database cannot be reached: {error}Check DATABASE_URL.") from error
+        self._wait_for_database()
+        with connection.cursor() as cursor:
+            _wait_for_lock(cursor)
         try:
             self._say("bringing the database up to date ...")
             call_command("migrate", verbosity=0, interactive=False)
@@ -87,6 +96,21 @@ class Command(BaseCommand):
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+
+    def _wait_for_database(self) -> None:
+        """PostgreSQL may start after us. Not waited for: one that is there and says no."""
+        told = 0.0
+        while True:
+            try:
+                connection.ensure_connection()
+                return
+            except OperationalError as error:
+                if "FATAL" in str(error) and not any(word in str(error) for word in PASSING):
+                    raise CommandError(f"The database says no: {error}Check DATABASE_URL.") from error
+                if time.monotonic() - told >= TELL_SECONDS:
+                    told = time.monotonic()
+                    self._say(f"waiting for PostgreSQL: {error}Check DATABASE_URL if it does run.")
+            time.sleep(DATABASE_PAUSE_SECONDS)
 
     def _choose_vendors(self, port: int) -> None:
         if bootstrap.has_vendor_credential():

@@ -32,8 +32,12 @@ def spend_urls(patterns: object = None, prefix: str = "/") -> Iterator[str]:
             yield path.replace("<uuid:request_id>", REQUEST)
 
 
+# With tests of its own, in tests/proxy/pages.
+ELSEWHERE = ("/spend/reliability/", "/spend/reliability/export.csv")
+
+
 def test_every_page_is_known_to_these_tests() -> None:
-    assert sorted(spend_urls()) == sorted([*REPORTS, f"/spend/entries/{REQUEST}/"])
+    assert sorted(spend_urls()) == sorted([*REPORTS, *ELSEWHERE, f"/spend/entries/{REQUEST}/"])
 
 
 def test_anonymous_people_are_sent_to_the_login(month: Month, client: Client) -> None:
