@@ -2,11 +2,14 @@
 
 import asyncio
 import datetime as dt
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
+
+import msgspec
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
@@ -22,11 +25,11 @@ from proxy.adapters.base import (
     VendorRequest,
 )
 from proxy.adapters.registry import adapter_for
-from proxy.breakers import Passage
 from proxy.gateway import Gateway
 from proxy.interchange.dialect import Call
 from proxy.job import Job
 from proxy.links import resolving
+from proxy.reliability.clearance import Clearance
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 # Said before any content, even inside a 200: the vendor did not take the call up, and bills nothing.
@@ -48,6 +51,11 @@ class Attempt:
     request: VendorRequest
     admission: Admission
     began: float
+    clearance: Clearance
+    flags: tuple[str, ...] = ()  # of ours, for the entry: ``hedge``
+    waited_before: float = 0.0  # seconds that the request spent on vendors and pauses until here
+    took: float = 0.0  # seconds of the exchange
+    queued: bool = False  # for room in a limit
 
     def milliseconds(self) -> int:
         return round((self.gateway.clock() - self.began) * 1000)
@@ -61,6 +69,7 @@ class Ended:
     error: VendorError | None = None
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)  # the vendor's, those that callers may see
+    first_token: float | None = None  # seconds until a stream's first content
 
 
 class Exchange(Protocol):
@@ -75,17 +84,29 @@ class Exchange(Protocol):
         ...
 
 
-async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> Attempt:
+async def admitted(
+    gateway: Gateway,
+    job: Job,
+    number: int,
+    clearance: Clearance,
+    *,
+    flags: tuple[str, ...] = (),
+    waited: float = 0.0,
+    counted_from: dt.datetime | None = None,
+) -> Attempt:
     """Set the bound aside and prepare the vendor's request.
+
+    ``counted_from``: the call waited for room and counts from then (reliability/queueing.py).
 
     Raises UnsupportedField, InvalidField, BadRequest and Forbidden (before anything is held), LimitReached,
     LedgerUnavailable.
     """
+    model, secret = clearance.model, clearance.credential.secret
     adapter = adapter_for(model.provider.kind)
     bounds = job.bounds(model)
     wanted = bounds.output_wanted
     named = job.parsed.max_output_tokens is not None or model.provider.kind == "anthropic"
-    target = job.target(model, ceiling=wanted if named else None)
+    target = job.target(model, ceiling=wanted if named else None, credential=secret)
     call = await resolving.resolved(gateway, job, adapter, target)
     request = _written(adapter, call, target)
     limits = job.configuration.limits.in_scope(
@@ -93,7 +114,7 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     )
     _refuse_unpriced_tools(job, limits)
     admission = await gateway.books.hold(
-        call=job.call(model, number),
+        call=job.call(model, number, counted_from=counted_from),
         bounds=bounds,
         limits=limits,
         expires_at=dt.datetime.now(dt.UTC)
@@ -101,7 +122,7 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
     )
     unbounded = admission.limited and not named and model.max_output_tokens is None and job.parsed.output
     if admission.output_tokens < wanted or unbounded:
-        target = job.target(model, ceiling=admission.output_tokens)
+        target = job.target(model, ceiling=admission.output_tokens, credential=secret)
         try:
             request = _written(adapter, call, target)
         except (UnsupportedField, InvalidField, errors.BadRequest):
@@ -119,6 +140,10 @@ async def admitted(gateway: Gateway, job: Job, model: ModelRow, number: int) -> 
         request=request,
         admission=admission,
         began=gateway.clock(),
+        clearance=clearance,
+        flags=flags,
+        waited_before=waited,
+        queued=counted_from is not None,
     )
 
 
@@ -138,29 +163,35 @@ def _written(adapter: Adapter, call: Call, target: Target) -> VendorRequest:
         raise errors.BadRequest("The body is nested too deeply.", code="invalid_json") from error
 
 
-async def settled(attempt: Attempt, passage: Passage, exchange: Exchange) -> tuple[Ended, Decimal | None]:
+async def settled(attempt: Attempt, exchange: Exchange) -> tuple[Ended, Decimal | None]:
     """Run the exchange within the deadline and book its end durably; returns the end and the cost.
 
     The entry is queued before anything else can be cancelled: a caller who leaves cannot lose it.
     """
-    gateway = attempt.gateway
     try:
         ended = await _within_deadline(attempt, exchange)
     except asyncio.CancelledError:  # the vendor may have worked, so it is booked as unknown
-        _abandon(attempt, passage, outcome="client_closed")
+        _abandon(attempt, outcome="client_closed")
         raise
     except Exception:  # our own fault: the same, but nobody left
-        _abandon(attempt, passage, outcome="error", error_class="gateway")
+        _abandon(attempt, outcome="error", error_class="gateway")
         raise
-    error = ended.error
-    passage.end(error.error_class if error else None, now=gateway.clock(), succeeded=error is None)
+    attempt.took = attempt.gateway.clock() - attempt.began
+    headers = ended.error.headers if ended.error else ended.headers
+    attempt.clearance.end(
+        ended.error,
+        succeeded=ended.error is None
+        and (ended.result.outcome == "ok" or ended.result.usage_source == "drained"),
+        headers=headers,
+        first_token=ended.first_token,
+    )
     cost, durable = _book(attempt, ended.result)
     await durable
     return ended, cost
 
 
-def _abandon(attempt: Attempt, passage: Passage, *, outcome: str, error_class: str = "") -> None:
-    passage.end(None, now=attempt.gateway.clock())
+def _abandon(attempt: Attempt, *, outcome: str, error_class: str = "") -> None:
+    attempt.clearance.end(None, succeeded=False)
     latency = attempt.milliseconds()
     _book(attempt, Result(outcome=outcome, error_class=error_class, latency_ms=latency))
 
@@ -194,10 +225,17 @@ def recorded_words(error: VendorError) -> str:
     """
     if error.error_class in (ErrorClass.TRANSPORT, ErrorClass.DEADLINE):
         return error.message
+    return word_of(error)
+
+
+def word_of(error: VendorError) -> str:
+    """The vendor's own word for a failure, when it is one: its code, or its type (Anthropic has no codes)."""
     return next((word for word in (error.code, error.type) if word and IDENTIFIER.fullmatch(word)), "")
 
 
 def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
+    if attempt.flags:
+        result = msgspec.structs.replace(result, flags=(*result.flags, *attempt.flags))
     settled, durable = attempt.gateway.books.settle(
         admission=attempt.admission,
         result=result,
@@ -215,9 +253,9 @@ def _retrieved(future: "asyncio.Future[str]") -> None:
 
 
 async def _within_deadline(attempt: Attempt, exchange: Exchange) -> Ended:
-    seconds = max(0.0, attempt.job.deadline - attempt.gateway.clock())
+    gateway, total = attempt.gateway, attempt.model.timeouts.total
     try:
-        async with asyncio.timeout(seconds):
+        async with gateway.deadlines.within(min(attempt.job.deadline, gateway.clock() + (total or math.inf))):
             return await exchange(attempt)
     except VendorError as error:
         return failure(attempt, error)
@@ -243,4 +281,5 @@ __all__ = [
     "failure",
     "recorded_words",
     "settled",
+    "word_of",
 ]

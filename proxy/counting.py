@@ -1,18 +1,23 @@
 """Counting tokens: an answer from a vendor that nobody bills, so nothing is held and nothing is booked.
 
-Routing and breakers are those of other calls; the first target that can count does (checks L2).
+Routing, credentials and breakers are those of other calls; the first target that can count does (checks L2).
 """
+
+import asyncio
 
 import structlog
 
 from catalog.snapshot import ModelRow
-from proxy import errors, routing
+from proxy import attempts, errors
 from proxy.adapters import faults
 from proxy.adapters.base import ErrorClass, UnsupportedField, VendorError
 from proxy.adapters.registry import adapter_for
+from proxy.course import Course
 from proxy.gateway import Gateway
 from proxy.job import Job, Served
 from proxy.links import resolving
+from proxy.reliability import clearance
+from proxy.reliability.clearance import Clearance, NotCleared
 
 log = structlog.get_logger(__name__)
 
@@ -22,40 +27,65 @@ async def count(gateway: Gateway, job: Job) -> Served:
 
     404 when no target counts: an invented number would stop a client from compacting in time.
     """
-    last: Exception | None = None
-    for model in routing.targets_for(job.route, draw=gateway.draw):
+    course = Course.of(gateway, job)
+    while (model := course.next_target()) is not None:
         try:
             return await _counted(gateway, job, model)
         except UnsupportedField as error:
-            last = last or errors.NotFound(f"{job.parsed.model}: {error.reason}", code="not_supported")
+            course.failed(errors.NotFound(f"{job.parsed.model}: {error.reason}", code="not_supported"))
+        except NotCleared as refusal:
+            course.refused(refusal)
         except VendorError as error:
-            error.scrub(model.provider.api_key)
-            log.warning("count_failed", model=model.full_name, error_class=error.error_class.value)
-            last = error
+            course.attempt_failed(model, error)
+            _tell(job, model, error)
             if error.error_class is ErrorClass.CALLER:
                 break
-    raise last or errors.Unavailable(f"No usable provider sells {job.parsed.model!r}.", code="no_target")
+    raise course.outcome()
 
 
 async def _counted(gateway: Gateway, job: Job, model: ModelRow) -> Served:
-    adapter = adapter_for(model.provider.kind)
-    target = job.target(model, ceiling=None)
-    call = await resolving.resolved(gateway, job, adapter, target)
-    request = adapter.request_for(call, target)
-    passage = gateway.breakers.admit(model, now=gateway.clock())
-    if passage is None:
-        raise VendorError(error_class=ErrorClass.OVERLOADED, message="the circuit is open", sent=False)
-    failed: ErrorClass | None = None
+    cleared = await clearance.cleared(gateway, job, model)
+    failed: VendorError | None = None
+    succeeded = False
     try:
-        async with gateway.upstream.send(request, model.provider) as response:
-            body = await response.body()
-            if not 200 <= response.status < 300:
-                raise adapter.error_from(response.status, response.headers, body)
-            answer = adapter.response_from(body, response.headers, call, target)
-            headers = faults.passed_on(response.headers, secret=target.api_key)
+        async with asyncio.timeout(max(0.0, job.deadline - gateway.clock())):
+            served = await _asked(gateway, job, cleared)
+        succeeded = True
+    except TimeoutError:
+        failed = attempts.deadline_passed(answering=False)
+        raise failed from None
     except VendorError as error:
-        failed = error.error_class
+        failed = error
+        error.scrub(cleared.credential.secret)
         raise
     finally:
-        passage.end(failed, now=gateway.clock(), succeeded=failed is None)
+        cleared.end(failed, succeeded=succeeded, headers=failed.headers if failed else None)
+    return served
+
+
+async def _asked(gateway: Gateway, job: Job, cleared: Clearance) -> Served:
+    model = cleared.model
+    adapter = adapter_for(model.provider.kind)
+    target = job.target(model, ceiling=None, credential=cleared.credential.secret)
+    call = await resolving.resolved(gateway, job, adapter, target)
+    request = adapter.request_for(call, target)
+    request.headers["x-client-request-id"] = f"{job.request_id}-1"
+    async with gateway.upstream.send(request, model.provider, model.timeouts) as response:
+        body = await response.body()
+        if not 200 <= response.status < 300:
+            raise adapter.error_from(response.status, response.headers, body)
+        answer = adapter.response_from(body, response.headers, call, target)
+        headers = faults.passed_on(response.headers, secret=target.api_key)
     return Served(model=model.full_name, attempts=1, body=answer.body, headers=headers)
+
+
+def _tell(job: Job, model: ModelRow, error: VendorError) -> None:
+    log.warning(
+        "count_failed",
+        request_id=str(job.request_id),
+        model=model.full_name,
+        error_class=error.error_class.value,
+        status=error.status,
+        code=attempts.word_of(error) or None,
+        upstream_id=error.upstream_id,
+    )

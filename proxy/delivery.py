@@ -1,6 +1,7 @@
 """The caller's end of a stream over ASGI."""
 
 import asyncio
+from collections.abc import Callable
 
 from proxy.envelopes import served_headers
 from proxy.interchange.writing import Told
@@ -17,13 +18,23 @@ STREAM_HEADERS = [
 class StreamDelivery:
     """Sends frames as they come and notices when the caller leaves."""
 
-    def __init__(self, send: Send, receive: Receive, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        receive: Receive,
+        headers: list[tuple[bytes, bytes]],
+        *,
+        anthropic: bool = False,
+    ) -> None:
+        """``headers``: those known already; ``anthropic``: rate limits are told under Anthropic's names."""
         self._send = send
         self._headers = headers
+        self._anthropic = anthropic
         self.begun = False
         self.spoken = False
         self.gone = False
         self.told: Told | None = None
+        self.on_gone: Callable[[], None] | None = None
         self._watch = asyncio.create_task(self._until_gone(receive), name="caller")
 
     async def begin(self, served: Served) -> None:
@@ -35,12 +46,13 @@ class StreamDelivery:
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [
-                    *STREAM_HEADERS,
-                    *dict([*self._headers, *served_headers(served)]).items(),  # one of a name: the last
-                ],
+                "headers": [*STREAM_HEADERS, *self._answer_headers(served).items()],
             }
         )
+
+    def _answer_headers(self, served: Served) -> dict[bytes, bytes]:
+        """One of a name: the last."""
+        return dict([*self._headers, *served_headers(served, anthropic=self._anthropic)])
 
     async def send(self, frames: bytes) -> None:
         self.spoken = self.spoken or bool(frames)
@@ -61,3 +73,5 @@ class StreamDelivery:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.gone = True
+        if self.on_gone is not None:
+            self.on_gone()

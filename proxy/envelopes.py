@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from metering.errors import LedgerUnavailable, LimitReached
-from proxy import errors
+from proxy import errors, limits_told, rates
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.job import Served
 
@@ -51,7 +51,7 @@ def call_error(error: Exception) -> errors.CallError:
                 f"{error.field}: {error.reason}", code="invalid_value", param=error.field
             )
         case LimitReached():
-            return _of_limit(error)
+            return limits_told.call_error(error, now=dt.datetime.now(dt.UTC))
         case LedgerUnavailable():
             return errors.Unavailable(
                 "The ledger cannot be written at the moment, so no call is accepted. Try again shortly.",
@@ -64,27 +64,46 @@ def call_error(error: Exception) -> errors.CallError:
 
 
 def headers(error: errors.CallError) -> list[tuple[bytes, bytes]]:
-    """``retry-after`` in whole seconds, ``x-should-retry`` when the SDKs must be told."""
+    """``retry-after`` in whole seconds, ``retry-after-ms`` for the SDKs that read it, ``x-should-retry`` when
+    they must be told."""
     found = _of_vendors(error.headers.items())
     if error.retry_after is not None:
-        found.append((b"retry-after", str(max(0, math.ceil(error.retry_after))).encode()))
+        wait = max(0.0, error.retry_after)
+        found.append((b"retry-after", str(math.ceil(wait)).encode()))
+        found.append((b"retry-after-ms", str(math.ceil(wait * 1000)).encode()))
     if error.retry is not None:
         found.append((b"x-should-retry", b"true" if error.retry else b"false"))
     return found
 
 
-def served_headers(served: Served) -> list[tuple[bytes, bytes]]:
+def refusal_headers(
+    error: Exception, told: errors.CallError, *, anthropic: bool
+) -> list[tuple[bytes, bytes]]:
+    """Those of ``told`` and, where a limit of ours refused, what is left of the rate limits in scope."""
+    if not isinstance(error, LimitReached):
+        return headers(told)
+    return headers(told) + rates.headers(error.rates, now=dt.datetime.now(dt.UTC), anthropic=anthropic)
+
+
+def served_headers(served: Served, *, anthropic: bool = False) -> list[tuple[bytes, bytes]]:
     """Beside the answer: who served it, in how many attempts, at what cost (exact; absent when unknown), what
-    the vendor was not told, and what it says of the caller's pace."""
+    the vendor was not told, and the caller's pace: of our rate limits, else what the vendor says of its own.
+
+    ``anthropic``: ours under the names of Anthropic's API, not OpenAI's."""
     headers = [
         (b"x-tallygate-model", served.model.encode()),
         (b"x-tallygate-attempts", str(served.attempts).encode()),
     ]
     if served.cost_usd is not None:
         headers.append((b"x-tallygate-cost-usd", f"{served.cost_usd.normalize():f}".encode()))
+    if served.overhead is not None:
+        headers.append((b"x-tallygate-overhead-ms", f"{served.overhead * 1000:.1f}".encode()))
     if served.dropped:
         headers.append((b"x-tallygate-dropped", _UNPRINTABLE.sub("?", ", ".join(served.dropped)).encode()))
-    paces = (pair for pair in served.headers.items() if pair[0] not in ONLY_ON_ERRORS)
+    paces = [pair for pair in served.headers.items() if pair[0] not in ONLY_ON_ERRORS]
+    if served.rates:
+        paces = [pair for pair in paces if not pair[0].startswith(rates.OF_VENDORS)]
+        headers += rates.headers(served.rates, now=dt.datetime.now(dt.UTC), anthropic=anthropic)
     return headers + _of_vendors(paces)
 
 
@@ -152,35 +171,3 @@ def tool_unpriced(tool: str, *, limit_id: int, period: str) -> errors.CallError:
         details={"limit_id": limit_id, "period": period},
         retry=False,
     )
-
-
-def _of_limit(error: LimitReached) -> errors.CallError:
-    details = {"limit_id": error.limit_id, "period": error.period, "resets_at": error.resets_at.isoformat()}
-    if error.reason == "unpriced":
-        return errors.Forbidden(
-            "This model has no price in force, and a hard budget cannot cover what it cannot price. "
-            "A catalog admin can add a price at /admin/catalog/price/.",
-            code="model_unpriced",
-            param="model",
-            details=details,
-            retry=False,
-        )
-    if error.reason == "usd":
-        return errors.OutOfBudget(
-            "The total budget has no room for this call."
-            if error.period == "total"
-            else f"The budget of this {error.period} has no room for this call; "
-            f"it begins anew at {error.resets_at:%Y-%m-%d %H:%M} UTC.",
-            details=details,
-        )
-    if error.period == "total":  # it never begins anew
-        return errors.RateLimited(f"The limit on {error.reason} is reached.", details=details, retry=False)
-    return errors.RateLimited(
-        f"The limit on {error.reason} for this {error.period} is reached.",
-        details=details,
-        retry_after=_wait(error),
-    )
-
-
-def _wait(error: LimitReached) -> float:
-    return max(0.0, (error.resets_at - dt.datetime.now(dt.UTC)).total_seconds())

@@ -1,5 +1,6 @@
 """One request on its way through the gateway, and what came of it."""
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from typing import Protocol
 
 from catalog.snapshot import KeyRow, ModelRow, RouteRow
 from metering import costing
-from metering.entries import Bounds, Call
+from metering.entries import Bounds, Call, RateRoom
 from metering.receipts import Kept
 from proxy import bounds
 from proxy.adapters.base import Target
@@ -35,8 +36,9 @@ class Job:
     links: dict[str, Link] = field(default_factory=dict)  # what was fetched so far
     keep: Callable[[int], None] = lambda size: None  # counts the bytes that this request holds in memory
     kept: Kept | None = None  # the earlier answer that this one continues
+    left: asyncio.Event | None = None  # set when the caller has left; None: nobody watches
 
-    def call(self, model: ModelRow, attempt: int) -> Call:
+    def call(self, model: ModelRow, attempt: int, *, counted_from: dt.datetime | None = None) -> Call:
         return Call(
             request_id=self.request_id,
             attempt=attempt,
@@ -44,7 +46,7 @@ class Job:
             api_key_id=self.key.id,
             model_id=model.id,
             route=self.parsed.model,
-            started_at=self.started_at,
+            started_at=counted_from or self.started_at,
             streamed=self.parsed.call.stream,
             client_request_id=self.client_request_id,
             tags=self.tags,
@@ -71,13 +73,13 @@ class Job:
             usd_per_output_token=bound.usd_per_output_token if bound else None,
         )
 
-    def target(self, model: ModelRow, *, ceiling: int | None) -> Target:
+    def target(self, model: ModelRow, *, ceiling: int | None, credential: str) -> Target:
         """``ceiling``: output tokens over all choices to send upstream; None: the vendor's own."""
         return Target(
             kind=model.provider.kind,
             base_url=model.provider.base_url,
             model=model.name,
-            api_key=model.provider.api_key,
+            api_key=credential,
             max_output_tokens=None if ceiling is None else max(1, ceiling // self.parsed.choices),
             serves_responses=model.provider.serves_responses,
             follows_links=model.provider.follows_links,
@@ -94,6 +96,8 @@ class Served:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)  # the vendor's, those that callers may see
     dropped: tuple[str, ...] = ()  # the caller's fields that the vendor was not sent
+    overhead: float | None = None  # seconds that this took beside waiting for vendors and between attempts
+    rates: tuple[RateRoom, ...] = ()  # what is left of our rate limits
 
 
 class Delivery(Protocol):
@@ -106,6 +110,7 @@ class Delivery(Protocol):
     begun: bool
     spoken: bool
     told: Told | None  # what is known of the answer that is being streamed
+    on_gone: Callable[[], None] | None  # called when the caller leaves
 
     async def begin(self, served: Served) -> None: ...
 

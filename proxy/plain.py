@@ -1,19 +1,45 @@
 """The exchange of a call whose answer comes whole."""
 
+import asyncio
+
 from metering.entries import Result
 from proxy.adapters import faults
 from proxy.attempts import Attempt, Ended, deadline_passed, failure
 
 
 class PlainExchange:
-    """Send, read everything, translate."""
+    """Send, read everything, translate. Where the provider's policy is to cut, a caller's leaving ends it."""
 
     def __init__(self) -> None:
         self._first_byte_ms: int | None = None
 
     async def __call__(self, attempt: Attempt) -> Ended:
         """Raises VendorError."""
-        async with attempt.gateway.upstream.send(attempt.request, attempt.model.provider) as response:
+        left = attempt.job.left
+        if left is None or attempt.model.provider.on_leave == "drain":
+            return await self._exchanged(attempt)
+        return await self._unless(left, attempt)
+
+    def interrupted(self, attempt: Attempt) -> Ended:
+        return failure(attempt, deadline_passed(answering=self._first_byte_ms is not None))
+
+    async def _unless(self, left: asyncio.Event, attempt: Attempt) -> Ended:
+        """The end, or a cut at the moment when the caller leaves: then nobody knows what it cost."""
+        exchange = asyncio.ensure_future(self._exchanged(attempt))
+        gone = asyncio.ensure_future(left.wait())
+        try:
+            await asyncio.wait({exchange, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if exchange.done():
+                return exchange.result()
+        finally:
+            for task in (exchange, gone):
+                task.cancel()
+            await asyncio.gather(exchange, gone, return_exceptions=True)
+        return Ended(result=Result(outcome="client_closed", latency_ms=attempt.milliseconds()))
+
+    async def _exchanged(self, attempt: Attempt) -> Ended:
+        model = attempt.model
+        async with attempt.gateway.upstream.send(attempt.request, model.provider, model.timeouts) as response:
             self._first_byte_ms = attempt.milliseconds()
             body = await response.body()
             if not 200 <= response.status < 300:
@@ -41,6 +67,3 @@ class PlainExchange:
                 latency_ms=attempt.milliseconds(),
             ),
         )
-
-    def interrupted(self, attempt: Attempt) -> Ended:
-        return failure(attempt, deadline_passed(answering=self._first_byte_ms is not None))

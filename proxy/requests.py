@@ -42,6 +42,7 @@ class CallRequest:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = uuid.UUID(int=uuid_utils.uuid7().int)
         self.started_at = dt.datetime.now(dt.UTC)
+        self.read_at = gateway.clock()  # when the body was there: monotonic seconds
         self.kept = 0  # bytes of body
         self.user: KeyRow | None = None
         self.auth: str | None = None
@@ -55,9 +56,11 @@ class CallRequest:
         """The whole body. Raises TooLarge, RequestTimeout or Unavailable as soon as that is known."""
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await self._read_body(most)
+                body = await self._read_body(most)
         except TimeoutError as error:
             raise errors.RequestTimeout("The body did not come in time.") from error
+        self.read_at = self.gateway.clock()
+        return body
 
     async def _read_body(self, most: int) -> bytes:
         declared = self.headers.get(b"content-length", b"")

@@ -2,9 +2,11 @@
 
 import difflib
 import random
+from collections.abc import Callable
 
 from catalog.snapshot import CatalogSnapshot, KeyRow, ModelRow, RouteRow, key_may_call
 from proxy import errors
+from proxy.reliability import regions
 
 MAX_HINTED = 80  # characters; a longer name is no slip of the pen
 
@@ -33,11 +35,27 @@ def _meant(catalog: CatalogSnapshot, key: KeyRow, name: str) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def targets_for(route: RouteRow, *, draw: random.Random) -> list[ModelRow]:
-    """The route's models in the order to try them, each once.
+def targets_for(
+    route: RouteRow,
+    *,
+    draw: random.Random,
+    region: str = "",
+    is_drained: Callable[[int], bool] = lambda provider_id: False,
+) -> list[ModelRow]:
+    """The route's models in the order to try them, each once; drained providers last.
 
-    ``weighted`` draws without replacement by weight; every other strategy goes by position for now.
+    ``weighted`` draws without replacement by weight; every other strategy goes by position for now. Where no
+    admin set the order (a model's bare name, sold by several), the gateway's own ``region`` comes first.
     """
+    return regions.ordered(
+        _by_strategy(route, draw),
+        region=region,
+        is_drained=is_drained,
+        keep_order=not route.by_name,
+    )
+
+
+def _by_strategy(route: RouteRow, draw: random.Random) -> list[ModelRow]:
     if route.strategy != "weighted":
         return [model for model, _ in route.targets]
     left = [target for target in route.targets if target[1] > 0]

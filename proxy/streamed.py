@@ -20,8 +20,6 @@ from proxy.interchange.writing import HEARTBEAT
 from proxy.job import Delivery, Served
 
 TAIL_SECONDS = 1.0  # Anthropic may follow a message with another, at once
-QUIET_SECONDS = 10.0  # after so long without content, the vendor's heartbeats reach the caller
-DRAIN_SECONDS = 10.0
 MAX_DRAINING = 64  # per worker; beyond it a caller's leaving cuts the stream at once
 
 
@@ -33,7 +31,12 @@ class StreamExchange:
     attempt: Attempt = field(init=False)
     reader: ChunkReader = field(init=False)
     held_back: list[bytes] = field(default_factory=list)
+    wait: asyncio.Timeout = field(init=False)  # for the first content
     first_byte_ms: int | None = None
+    first_token: float | None = None  # seconds
+    sent_at: float = 0.0  # monotonic seconds; of the last bytes to the caller, or of the request's beginning
+    silence: asyncio.TimerHandle | None = None
+    beating: asyncio.Task[None] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     async def __call__(self, attempt: Attempt) -> Ended:
@@ -41,12 +44,52 @@ class StreamExchange:
         self.attempt = attempt
         self.reader = attempt.adapter.chunks_from(attempt.call, attempt.target)
         upstream = attempt.gateway.upstream
-        async with upstream.send(attempt.request, attempt.model.provider) as response:
-            if not 200 <= response.status < 300:
-                body = await response.body()
-                raise attempt.adapter.error_from(response.status, response.headers, body)
-            self.headers = faults.passed_on(response.headers, secret=attempt.target.api_key)
-            return await self._relay(response.pieces())
+        model = attempt.model
+        self.sent_at = attempt.job.began
+        self._watch_silence()
+        if model.provider.on_leave == "cancel":
+            self.delivery.on_gone = self._cut
+        try:
+            async with (
+                asyncio.timeout(model.timeouts.first_token) as self.wait,
+                upstream.send(attempt.request, model.provider, model.timeouts) as response,
+            ):
+                if not 200 <= response.status < 300:
+                    body = await response.body()
+                    raise attempt.adapter.error_from(response.status, response.headers, body)
+                self.headers = faults.passed_on(response.headers, secret=attempt.target.api_key)
+                return await self._relay(response.pieces())
+        except TimeoutError:
+            if not self.wait.expired():
+                raise
+            if self.delivery.gone:  # cut at once, as the provider's policy is
+                return Ended(result=self._result(outcome="client_closed", source="estimated"))
+            return self._broken(
+                VendorError(
+                    error_class=ErrorClass.TRANSPORT,
+                    message="the vendor's first content did not come in time",
+                    code="first_token_timeout",
+                )
+            )
+        finally:
+            self.delivery.on_gone = None
+            if self.silence is not None:
+                self.silence.cancel()
+
+    def _watch_silence(self) -> None:
+        """A timer, not a task: it costs a stream that flows next to nothing."""
+        loop = asyncio.get_running_loop()
+        gateway = self.attempt.gateway
+        silent = gateway.clock() - self.sent_at
+        if silent >= gateway.keep_alive_seconds:
+            self.sent_at, silent = gateway.clock(), 0.0
+            self.beating = loop.create_task(self._beat(), name="heartbeat")
+        self.silence = loop.call_later(gateway.keep_alive_seconds - silent, self._watch_silence)
+
+    async def _beat(self) -> None:
+        """A comment between two frames: what is sent is always whole frames."""
+        await self._head()
+        await self.delivery.beat(HEARTBEAT)
 
     def interrupted(self, attempt: Attempt) -> Ended:
         """What was streamed until the deadline is booked."""
@@ -59,7 +102,10 @@ class StreamExchange:
             async for piece in self._until_the_end(pieces):
                 if self.first_byte_ms is None:
                     self.first_byte_ms = self.attempt.milliseconds()
-                await self._pass_on(self.reader.feed(piece))
+                frames = self.reader.feed(piece)
+                if state.content_started and self.first_token is None:
+                    self._content_came()
+                await self._pass_on(frames)
                 if state.error is not None:
                     raise state.error
                 if self.delivery.gone:
@@ -74,7 +120,19 @@ class StreamExchange:
             # a connection that breaks or stalls behind a whole answer takes nothing from it
             if error is state.error or not state.complete:
                 return self._broken(error)
-        return Ended(result=self._result(outcome="ok", source="reported"))
+        return Ended(
+            result=self._result(outcome="ok", source="reported"),
+            headers=self.headers,
+            first_token=self.first_token,
+        )
+
+    def _cut(self) -> None:
+        self.wait.reschedule(asyncio.get_running_loop().time())
+
+    def _content_came(self) -> None:
+        attempt = self.attempt
+        self.first_token = attempt.gateway.clock() - attempt.began
+        self.wait.reschedule(None)
 
     async def _until_the_end(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The vendor's bytes; behind its terminal marker only for a moment, as some keep the line open."""
@@ -91,6 +149,7 @@ class StreamExchange:
         if not frames:
             return
         if self.delivery.spoken:
+            self.sent_at = self.attempt.gateway.clock()
             await self.delivery.send(b"".join(frames))
             return
         quiet = self._is_long_quiet()
@@ -110,10 +169,12 @@ class StreamExchange:
             self.held_back.append(frame)
 
     def _is_long_quiet(self) -> bool:
-        return self.attempt.gateway.clock() - self.attempt.job.began > QUIET_SECONDS
+        gateway = self.attempt.gateway
+        return gateway.clock() - self.attempt.job.began > gateway.keep_alive_seconds
 
     async def begin(self) -> None:
         """Send the head of the answer and what was held back."""
+        self.sent_at = self.attempt.gateway.clock()
         await self._head()
         held_back, self.held_back = self.held_back, []
         await self.delivery.send(b"".join(held_back))
@@ -127,6 +188,8 @@ class StreamExchange:
                 attempts=attempt.number,
                 headers=self.headers,
                 dropped=attempt.request.dropped,
+                rates=attempt.admission.rates,
+                overhead=attempt.began - attempt.job.began - attempt.waited_before,
             )
         )
 
@@ -137,12 +200,13 @@ class StreamExchange:
         await self.delivery.send(b"".join(self.reader.close()))
 
     async def _after_leaving(self, pieces: AsyncIterator[bytes]) -> Ended:
-        """The caller left: read on for the usage, within bounds."""
-        gateway = self.attempt.gateway
-        if gateway.draining < MAX_DRAINING:
+        """The caller left: read on for the usage, within bounds, where the provider's policy is to."""
+        gateway, provider = self.attempt.gateway, self.attempt.model.provider
+        self.wait.reschedule(None)
+        if provider.on_leave == "drain" and gateway.draining < MAX_DRAINING:
             gateway.draining += 1
             try:
-                until = gateway.clock() + DRAIN_SECONDS
+                until = gateway.clock() + provider.drain_seconds
                 async for piece in pieces:
                     self.reader.feed(piece)
                     if gateway.clock() > until or self.reader.state.error is not None:
@@ -152,7 +216,9 @@ class StreamExchange:
             finally:
                 gateway.draining -= 1
         source = "drained" if self.reader.state.complete else "estimated"
-        return Ended(result=self._result(outcome="client_closed", source=source))
+        return Ended(
+            result=self._result(outcome="client_closed", source=source), first_token=self.first_token
+        )
 
     def _broken(self, error: VendorError) -> Ended:
         """The vendor failed inside its stream; what it had reported or sent is booked."""
@@ -161,7 +227,11 @@ class StreamExchange:
         if state.usage is None and not state.content_started:
             return failure(self.attempt, error)
         source = "reported" if state.error is not None and self._is_told() else "estimated"
-        return Ended(result=self._result(outcome="cut", source=source, error=error), error=error)
+        return Ended(
+            result=self._result(outcome="cut", source=source, error=error),
+            error=error,
+            first_token=self.first_token,
+        )
 
     def _is_told(self) -> bool:
         """Whether the vendor's usage is its last word: OpenRouter bills in the very event of the error."""

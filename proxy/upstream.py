@@ -5,16 +5,31 @@ the vendor may have seen the request.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import aiohttp
 
-from catalog.snapshot import ProviderRow
+from catalog.snapshot import ProviderRow, Timeouts
 from proxy.adapters.base import ErrorClass, VendorError, VendorRequest
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-POOL_SIZE = 1_000
+
+
+# Of the request that is being sent: what starts the wait for its answer, once it has a connection.
+_connected: ContextVar[Callable[[], None] | None] = ContextVar("connected", default=None)
+
+
+class Connector(aiohttp.TCPConnector):
+    """Tells when a request has its connection: connecting and answering are waited for separately."""
+
+    async def connect(self, *arguments: Any, **named: Any) -> Any:
+        connection = await super().connect(*arguments, **named)
+        if (begin_waiting := _connected.get()) is not None:
+            begin_waiting()
+        return connection
 
 
 class UpstreamResponse:
@@ -59,7 +74,8 @@ class Upstream:
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=POOL_SIZE, ttl_dns_cache=60, keepalive_timeout=60),
+            # No limit: to wait for a connection would look like a slow vendor. Calls in flight are bounded.
+            connector=Connector(limit=0, ttl_dns_cache=60, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None),  # timeouts are the provider's, kept below
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -71,21 +87,32 @@ class Upstream:
             await self._session.close()
 
     @asynccontextmanager
-    async def send(self, request: VendorRequest, provider: ProviderRow) -> AsyncIterator[UpstreamResponse]:
-        """One HTTP exchange. Raises VendorError (TRANSPORT) when no answer begins in time."""
+    async def send(
+        self, request: VendorRequest, provider: ProviderRow, timeouts: Timeouts | None = None
+    ) -> AsyncIterator[UpstreamResponse]:
+        """One HTTP exchange; ``timeouts``: a model's own. Raises VendorError (TRANSPORT) when no answer comes
+        in time."""
         assert self._session is not None
-        response = await self._begin(self._session, request, provider)
+        first_byte = timeouts.first_byte if timeouts else provider.first_byte_timeout
+        idle = timeouts.idle if timeouts else provider.idle_timeout
+        assert first_byte is not None
+        assert idle is not None
+        response = await self._begin(
+            self._session, request, connect=provider.connect_timeout, first_byte=first_byte
+        )
         try:
-            yield UpstreamResponse(response, idle_timeout=provider.idle_timeout)
+            yield UpstreamResponse(response, idle_timeout=idle)
         finally:
             response.release()
 
     async def _begin(
-        self, session: aiohttp.ClientSession, request: VendorRequest, provider: ProviderRow
+        self, session: aiohttp.ClientSession, request: VendorRequest, *, connect: float, first_byte: float
     ) -> aiohttp.ClientResponse:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=provider.connect_timeout)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(provider.first_byte_timeout + provider.connect_timeout):
+            async with asyncio.timeout(connect + first_byte) as wait:
+                _connected.set(lambda: wait.reschedule(loop.time() + first_byte))
                 return await session.request(
                     request.method,
                     request.url,

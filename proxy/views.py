@@ -5,6 +5,7 @@ it costs. What it is good at stays: authentication, permissions, throttles, pars
 """
 
 import contextlib
+import dataclasses
 from typing import Any
 
 import structlog
@@ -13,7 +14,19 @@ from rest_framework.views import APIView
 
 from catalog.snapshot import RouteRow
 from metering.receipts import Kept
-from proxy import completions, continuations, counting, envelopes, errors, listing, policies, routing
+from proxy import (
+    completions,
+    continuations,
+    counting,
+    envelopes,
+    errors,
+    hints,
+    leaving,
+    listing,
+    policies,
+    refused,
+    routing,
+)
 from proxy.delivery import StreamDelivery
 from proxy.dialects.chat.dialect import CHAT
 from proxy.dialects.registry import COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
@@ -36,6 +49,7 @@ class CallView(APIView):
 
     dialect: Dialect = CHAT
     metering: str = ""  # "ledger", or "free: why"; empty: no vendor is reached
+    handed_on = False  # to ``completions``, which notes by itself what it refuses
     authentication_classes: list[Any] = [policies.GatewayKeyAuthentication]
     permission_classes: list[Any] = []
     throttle_classes: list[Any] = [policies.WorkerHasRoom]
@@ -63,6 +77,7 @@ class CallView(APIView):
         gateway.body_bytes -= self.call.kept
         if self.call.user is not None:
             gateway.in_flight_of_key[self.call.user.id] -= 1
+            gateway.queue.ended(self.call.user.team.id)
 
     def _is_method(self) -> bool:
         return self.call.method in ("GET", "POST")
@@ -86,10 +101,13 @@ class CallView(APIView):
                 raise errors.Forbidden("This key may not do that.")
 
     async def _refuse(self, error: Exception) -> None:
+        if self.metering == "ledger" and not self.handed_on:
+            refused.note_at_the_door(self.call, error)
         told = self.told(error)
         if not self.started:
             body = self.dialect.error_body(told, request_id=str(self.call.request_id))
-            await self.respond(told.status, body, envelopes.headers(told))
+            headers = envelopes.refusal_headers(error, told, anthropic=self.is_anthropic)
+            await self.respond(told.status, body, headers)
 
     def told(self, error: Exception) -> errors.CallError:
         """What the caller is told; what is our own fault is in the log with its traceback."""
@@ -118,9 +136,13 @@ class CallView(APIView):
         """Ours and, for Anthropic's clients, the same under the name they read. A vendor's own stands beside
         an answer of that vendor and comes later, so it wins."""
         request_id = str(self.call.request_id).encode()
-        if self.dialect is MESSAGES or self.dialect is COUNT_TOKENS:
+        if self.is_anthropic:
             return [(b"x-request-id", request_id), (b"request-id", request_id)]
         return [(b"x-request-id", request_id)]
+
+    @property
+    def is_anthropic(self) -> bool:
+        return self.dialect is MESSAGES or self.dialect is COUNT_TOKENS
 
 
 class ModelCall(CallView):
@@ -133,14 +155,17 @@ class ModelCall(CallView):
 
     async def post(self) -> None:
         job = await self._job()
+        self.handed_on = True
         if job.parsed.call.stream:
             await self._stream(job)
             return
-        served = await completions.complete(self.call.gateway, job)
-        await self.respond(200, served.body, envelopes.served_headers(served))
+        async with leaving.watched(job.route, self.call.receive) as left:
+            served = await completions.complete(self.call.gateway, dataclasses.replace(job, left=left))
+        await self.respond(200, served.body, envelopes.served_headers(served, anthropic=self.is_anthropic))
 
     async def _stream(self, job: Job) -> None:
-        delivery = StreamDelivery(self._send, self.call.receive, self.common_headers())
+        headers, anthropic = self.common_headers(), self.is_anthropic
+        delivery = StreamDelivery(self._send, self.call.receive, headers, anthropic=anthropic)
         try:
             await completions.stream(self.call.gateway, job, delivery)
         except Exception as error:
@@ -157,8 +182,8 @@ class ModelCall(CallView):
         call = self.call
         assert call.data is not None
         assert call.user is not None
-        patience = max((model.provider.total_timeout for model, _ in self.route.targets), default=0.0)
-        began = call.gateway.clock()
+        patience = max((model.timeouts.total or 0.0 for model, _ in self.route.targets), default=0.0)
+        began = call.read_at
         route, kept = await self._route()
         return Job(
             parsed=call.data,
@@ -271,22 +296,6 @@ class NoSuchPath(Listing):
 
     async def get(self) -> None:
         path = self.call.path
-        raise errors.NotFound(f"There is no {self.call.method} {path} here.{_hint(path)}")
+        raise errors.NotFound(f"There is no {self.call.method} {path} here.{hints.for_path(path)}")
 
     post = get
-
-
-PATHS = (
-    "/v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/responses, /v1/embeddings, /v1/models"
-)
-
-
-def _hint(path: str) -> str:
-    """What may have been meant by a path that is none."""
-    if path.startswith("/v1/v1/"):
-        return " The base URL for this client ends without /v1."
-    if path.startswith("/v1beta/"):
-        return " Gemini's models are called by OpenAI's or Anthropic's clients here."
-    if not path.startswith("/v1/"):
-        return " The base URL for this client ends with /v1."
-    return f" There are {PATHS}."

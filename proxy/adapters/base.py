@@ -90,6 +90,7 @@ class VendorError(Exception):
     ``message``      the vendor's message; at most 2,000 characters when it was scrubbed
     ``headers``      the vendor's headers that callers may see, names in lower case (``faults.passed_on``)
     ``sent``         whether the request may have reached the vendor (False: surely not billed)
+    ``refused_for``  of a caller's fault: ``context`` (too long for this model), ``content`` (filtered), or ""
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class VendorError(Exception):
         upstream_id: str | None = None,
         sent: bool = True,
         headers: Mapping[str, str] | None = None,
+        refused_for: str = "",
     ) -> None:
         super().__init__(message)
         self.error_class = error_class
@@ -116,6 +118,7 @@ class VendorError(Exception):
         self.retry_after = retry_after
         self.upstream_id = upstream_id
         self.sent = sent
+        self.refused_for = refused_for
         self.headers = dict(headers or {})
 
     def scrub(self, secret: str) -> None:

@@ -118,7 +118,30 @@ def error(
         retry_after=retry_after(headers),
         upstream_id=next((found for found in ids if found), facts.request_id),
         headers=passed_on(headers),
+        refused_for=_refused_for(facts) if error_class is ErrorClass.CALLER else "",
     )
+
+
+# Another model may take what is too long for this one; another vendor may answer what this one filters.
+_TOO_LONG_NAMES = ("context_length_exceeded", "string_above_max_length", "request_too_large")
+_TOO_LONG_WORDS = (
+    *("prompt is too long", "maximum context length", "context window", "context length"),
+    *("exceeds the maximum number of tokens", "input is too long", "too many tokens", "input token count"),
+)
+_FILTERED_NAMES = (
+    *("content_filter", "content_policy_violation", "invalid_prompt", "bio_policy", "cyber_policy"),
+    *("image_content_policy_violation", "data_inspection_failed", "moderation_blocked"),
+)
+_FILTERED_WORDS = ("flagged", "moderation", "content management policy", "content policy", "usage policy")
+
+
+def _refused_for(facts: Facts) -> str:
+    """``context`` or ``content`` where the vendor says so, in its code or, some have none, in its words."""
+    if facts.is_any(*_TOO_LONG_NAMES) or facts.says(*_TOO_LONG_WORDS):
+        return "context"
+    if facts.is_any(*_FILTERED_NAMES) or facts.says(*_FILTERED_WORDS):
+        return "content"
+    return ""
 
 
 def passed_on(headers: Mapping[str, str], *, secret: str = "") -> dict[str, str]:

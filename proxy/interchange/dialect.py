@@ -73,6 +73,13 @@ class ParsedCall:
     unpriced_tools: tuple[str, ...] = ()
     previous: str = ""  # id of an earlier answer that the vendor keeps and this one continues
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no more than cost twice: a whole answer that no vendor keeps."""
+        call = self.call
+        kept = call.body.get("store", call.dialect.name == "responses")
+        return not (call.stream or self.previous or kept or call.body.get("background"))
+
 
 class Dialect(Protocol):
     """The shape of requests, answers and errors at one path of the calls door."""

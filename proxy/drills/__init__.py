@@ -1,0 +1,1 @@
+"""Named chaos drills against the sandbox: what callers see on a vendor's bad day (``manage.py drill``)."""

@@ -1,0 +1,8 @@
+"""What all workers know of how the vendors are doing. Money is nowhere here: it is in ``metering``."""
+
+from proxy.models.breakers import Breaker, BreakerEvent
+from proxy.models.credentials import CredentialState
+from proxy.models.health import HealthCheck
+from proxy.models.refusals import Refusal, RefusalBatch
+
+__all__ = ["Breaker", "BreakerEvent", "CredentialState", "HealthCheck", "Refusal", "RefusalBatch"]

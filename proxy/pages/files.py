@@ -1,0 +1,69 @@
+"""The table of the reliability page as a file."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from metering.spend.export import Cell
+from proxy.pages.latencies import Percentiles
+from proxy.pages.reports import Report, Row
+
+REFUSED = "before any vendor was asked"
+TIMES = ("calls", "p50_ms", "p95_ms", "p99_ms", "p99_9_ms")
+COLUMNS = (
+    "row",
+    "group",
+    "from",
+    "to",
+    "requests_answered",
+    "requests_failed",
+    "requests_left",
+    "requests_mistaken",
+    "availability",
+    "objective",
+    "budget_left",
+    "attempts_succeeded",
+    "attempts_failed",
+    "attempts_neutral",
+    "attempt_success",
+    *(f"latency_{name}" for name in TIMES),
+    *(f"first_token_{name}" for name in TIMES),
+)
+
+
+def report_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
+    """A row for each group, one for what was refused before any vendor was asked, then the total. Shares have
+    6 decimals; what is not known is empty."""
+    period = (report.asked.start, report.asked.end)
+    yield COLUMNS
+    for row in report.rows:
+        yield (report.asked.by, row.value, *period, *_figures(row))
+    if report.refusals:
+        yield ("refused", REFUSED, *period, 0, report.refusals, *[""] * (len(COLUMNS) - 6))
+    yield ("total", "", *period, *_figures(report.total))
+
+
+def _figures(row: Row) -> tuple[Cell, ...]:
+    requests, attempts = row.requests, row.attempts
+    return (
+        requests.answered,
+        requests.failed,
+        requests.left,
+        requests.mistaken,
+        _share(requests.availability),
+        row.objectives.availability,
+        _share(row.budget_left),
+        attempts.succeeded,
+        attempts.failed,
+        attempts.neutral,
+        _share(attempts.success),
+        *_times(row.latencies.whole),
+        *_times(row.latencies.first_token),
+    )
+
+
+def _times(times: Percentiles) -> tuple[Cell, ...]:
+    return (times.count, times.p50, times.p95, times.p99, times.p999)
+
+
+def _share(share: Decimal | None) -> Decimal | None:
+    return None if share is None else share.quantize(Decimal("0.000001"))

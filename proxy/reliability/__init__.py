@@ -1,0 +1,1 @@
+"""Bad days: breakers, credentials that rest, bulkheads, retry budgets, slow regions."""

@@ -1,0 +1,94 @@
+"""Leave to make one attempt: a credential that does not rest, room at the provider, and its breakers.
+
+In this order, as waiting for room must not keep the one probe of a half-open breaker waiting, too.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from catalog.snapshot import CredentialRow, ModelRow
+from proxy.adapters.base import VendorError
+from proxy.reliability.breakers.passage import Passage
+from proxy.reliability.bulkheads import Slot
+from proxy.reliability.credentials.choice import Lease
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+    from proxy.job import Job
+
+
+class NotCleared(Exception):
+    """A target that is not asked at all. ``wait``: seconds after which it may be again.
+
+    ``code``: circuit_open | credentials_resting | credentials_refused | provider_full
+    """
+
+    def __init__(self, model: ModelRow, *, code: str, wait: float) -> None:
+        super().__init__(f"{model.full_name}: {code}")
+        self.model, self.code, self.wait = model, code, wait
+
+
+@dataclass(slots=True)
+class Clearance:
+    """``end`` must be called on every way out; a second call changes nothing.
+
+    ``counted`` False: a further failure of one request on the same model says nothing new (checks G2).
+    """
+
+    job: "Job"
+    model: ModelRow
+    lease: Lease
+    slot: Slot
+    passage: Passage
+    counted: bool = True
+
+    @property
+    def credential(self) -> CredentialRow:
+        return self.lease.credential
+
+    def end(
+        self,
+        error: VendorError | None,
+        *,
+        succeeded: bool,
+        headers: Mapping[str, str] | None = None,
+        first_token: float | None = None,
+    ) -> None:
+        """``headers``: the vendor's, on its pace. ``first_token``: seconds until a stream's first content."""
+        request_id = self.job.request_id
+        self.passage.end(
+            error, succeeded=succeeded, request_id=request_id, first_token=first_token, counted=self.counted
+        )
+        if error is None and not succeeded:
+            self.lease.cancel()
+        else:
+            self.lease.end(error, headers or {}, request_id)
+        self.slot.leave()
+
+
+async def cleared(
+    gateway: "Gateway", job: "Job", model: ModelRow, *, avoid: Collection[int] = (), counted: bool = True
+) -> Clearance:
+    """``avoid``: credentials that this request has tried in vain, by id. Raises NotCleared."""
+    vendors = gateway.vendors
+    lease = vendors.credentials.choose(model, avoid=avoid)
+    if lease is None:
+        refused = vendors.credentials.are_refused(model)
+        code = "credentials_refused" if refused else "credentials_resting"
+        raise NotCleared(model, code=code, wait=vendors.credentials.wait(model))
+    try:
+        slot = await vendors.bulkheads.enter(model.provider, deadline=job.deadline, now=gateway.clock)
+        if slot is None:
+            raise NotCleared(model, code="provider_full", wait=1.0)
+        try:
+            passage = await vendors.breakers.admit(model, until=job.deadline)
+            if passage is None:
+                raise NotCleared(model, code="circuit_open", wait=vendors.breakers.wait(model))
+        except BaseException:
+            slot.leave()
+            raise
+    except BaseException:
+        lease.cancel()
+        raise
+    return Clearance(job, model, lease, slot, passage, counted)
