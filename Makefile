@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup serve test clients lint format bench demo requirements
+.PHONY: help setup serve test clients lint format bench bench-breaker bench-ledger soak demo requirements
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,9 @@ help:
 	@echo "make lint          ruff (format and lint) and mypy"
 	@echo "make format        let ruff format and fix"
 	@echo "make bench         benchmarks against peers (needs nginx and wrk)"
+	@echo "make bench-breaker what a dead provider costs callers before and after its breaker opens"
+	@echo "make bench-ledger  the pages over a ledger of 5,000,000 rows"
+	@echo "make soak          200,000 mixed calls: nothing grows"
 	@echo "make requirements  compile requirements*.txt from pyproject.toml"
 
 $(VENV)/python:
@@ -65,6 +68,15 @@ format: $(VENV)/development
 
 bench: $(VENV)/development
 	@$(BIN)/python benchmarks/run.py
+
+bench-breaker: $(VENV)/development
+	@$(BIN)/python benchmarks/open_breaker.py
+
+bench-ledger: $(VENV)/development
+	@$(BIN)/python benchmarks/large_ledger.py
+
+soak: $(VENV)/development
+	@SOAK_CALLS=200000 $(BIN)/python -m pytest tests/checks/test_h_soak.py
 
 requirements: $(VENV)/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv

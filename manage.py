@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-NEED_NO_DATABASE = {"sandbox", "help", "version", "--help", "-h", "--version", "makemigrations"}
+NEED_NO_DATABASE = {"sandbox", "drill", "help", "version", "--help", "-h", "--version", "makemigrations"}
 VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
 
 

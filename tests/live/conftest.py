@@ -199,3 +199,4 @@ def house(house_of_module: House, vendors: Vendors) -> Iterator[House]:
     yield house_of_module
     vendors.reset()
     until(lambda: not house_of_module.open_holds(), seconds=15, what="no open hold")
+    house_of_module.forgive()

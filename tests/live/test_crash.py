@@ -204,11 +204,11 @@ def test_asked_to_stop_it_finishes_the_calls_under_way(doomed: House) -> None:
 def test_an_answer_that_comes_after_the_sweep_corrects_it(doomed: House) -> None:
     """A worker that was only paused is taken for dead; when it goes on, the books get the truth."""
     house = doomed
-    house.vendors.behave({"latency": 0.5})
+    house.vendors.behave({"latency": 1.5})
     answers: list[httpx2.Response] = []
     caller = threading.Thread(target=lambda: answers.append(house.chat("gpt-4o")))
     caller.start()
-    until(house.open_holds, seconds=5, what="the hold")
+    until(house.vendors.calls, seconds=5, what="the vendor sees the call")
     [hold] = house.sql("SELECT l.pid FROM metering_hold h JOIN metering_workerlease l ON l.id = h.worker")
     os.kill(hold["pid"], signal.SIGSTOP)
     try:
@@ -220,7 +220,9 @@ def test_an_answer_that_comes_after_the_sweep_corrects_it(doomed: House) -> None
 
     [answer] = answers
     cost = Decimal(answer.headers["x-tallygate-cost-usd"])
-    lost, late = house.entries(answer.headers["x-request-id"])
+    entries = house.entries(answer.headers["x-request-id"])
+    assert [row["kind"] for row in entries] == ["attempt", "correction"], entries
+    lost, late = entries
     assert (lost["outcome"], lost["cost"], lost["exposure"]) == ("lost", None, exposed)
     assert (late["kind"], late["corrects_id"], late["cost"]) == ("correction", lost["id"], cost)
     window = house.budget("search")

@@ -13,6 +13,23 @@ from tests.live.house import House, until
 
 pytestmark = pytest.mark.live
 
+CONFIGURATION = """
+[[providers]]
+name = "cutting"
+kind = "openai"
+base_url = "SANDBOX/@cutting/v1"
+api_key = "of-the-gateway"
+[providers.policy]
+on_leave = "cancel"
+[[models]]
+provider = "cutting"
+name = "m"
+max_output_tokens = 1000
+[[models.prices]]
+effective_from = "2020-01-01T00:00:00Z"
+input = "1.00"
+output = "2.00"
+"""
 MODELS = {
     "gpt-4o": "openai",
     "claude-haiku-4-5": "anthropic",
@@ -112,6 +129,44 @@ def test_a_plain_call_is_booked_in_full(house: House, model: str) -> None:
     entry = house.entry_soon(call["client_request_id"][:36])
     assert (entry["input"], entry["output"], entry["cost_reason"]) == (7, 24, "")
     assert entry["cost"] > 0
+
+
+class TestCut:
+    """A provider whose policy is to be cut when the caller leaves, at whatever moment."""
+
+    def is_cut_off(self, house: House) -> bool:
+        return house.vendors.calls()[0]["outcome"] == "client_disconnected"
+
+    def test_a_plain_call_is_cut_and_its_cost_is_unknown(self, house: House) -> None:
+        house.vendors.behave({"latency": 5.0})
+        with a_caller(house, "cutting/m", stream=False):
+            until(house.vendors.calls, seconds=5, what="the vendor sees the call")
+        [call] = house.vendors.calls()
+        entry = house.entry_soon(call["client_request_id"][:36])
+        assert (entry["outcome"], entry["cost"], entry["usage_source"]) == ("client_closed", None, "unknown")
+        assert entry["exposure"] > 0
+        until(lambda: self.is_cut_off(house), seconds=1, what="the vendor is cut off")
+
+    def test_a_stream_is_cut_before_its_first_byte(self, house: House) -> None:
+        house.vendors.behave({"latency": 5.0})
+        with a_caller(house, "cutting/m", stream=True):
+            until(house.vendors.calls, seconds=5, what="the vendor sees the call")
+        [call] = house.vendors.calls()
+        entry = house.entry_soon(call["client_request_id"][:36])
+        assert (entry["outcome"], entry["cost"], entry["usage_source"]) == ("client_closed", None, "unknown")
+        until(lambda: self.is_cut_off(house), seconds=1, what="the vendor is cut off")
+
+    def test_a_stream_is_cut_while_the_vendor_is_silent(self, house: House) -> None:
+        house.vendors.behave({"chunks": 12, "stall_after": 2})
+        with a_caller(house, "cutting/m", stream=True) as caller:
+            request_id = request_id_in(read_until(caller, b"data: ", times=2))
+        entry = house.entry_soon(request_id)
+        assert (entry["outcome"], entry["usage_source"]) == ("client_closed", "estimated")
+        assert entry["cost"] > 0
+
+    def test_a_caller_who_stays_gets_the_answer(self, house: House) -> None:
+        assert house.chat("cutting/m").status_code == 200
+        assert house.stream("cutting/m").done
 
 
 def test_while_still_sending_the_body(house: House) -> None:

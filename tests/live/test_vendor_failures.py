@@ -155,12 +155,19 @@ class TestBeforeContent:
         self, house: House, kind: str, stream: bool, status: int
     ) -> None:
         house.vendors.behave({"match": {"site": site(kind)}, "status": status})
-        assert ask(house, f"{kind}-or-spare", stream=stream)[:2] == (200, TEXT)
         told, error, request_id = refusal(house, alone(kind), stream=stream)
         assert (told, error["code"]) == (502, "upstream_credential_rejected")
         entry = house.entry(request_id)
         not_billed(entry)
         assert (entry["status"], entry["error_class"]) == (status, "credential")
+        assert ask(house, f"{kind}-or-spare", stream=stream)[:2] == (200, TEXT)
+
+    def test_a_rejected_credential_is_left_alone(self, house: House, kind: str, stream: bool) -> None:
+        house.vendors.behave({"match": {"site": site(kind)}, "status": 401})
+        refusal(house, alone(kind), stream=stream)
+        told, error, _ = refusal(house, alone(kind), stream=stream)
+        assert (told, error["code"]) == (502, "upstream_credential_rejected")
+        assert len(house.vendors.calls()) == 1
 
     def test_the_callers_mistake_is_passed_on_and_not_repeated(
         self, house: House, kind: str, stream: bool

@@ -1,9 +1,7 @@
 """Every error as the caller sees it: each class of ours, of the vendors, and of the ledger has its line."""
 
-import datetime as dt
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -56,16 +54,6 @@ def envelope(error: Exception) -> dict[str, Any]:
 
 def vendor_error(error_class: ErrorClass, **facts: Any) -> VendorError:
     return VendorError(error_class=error_class, **({"message": "it broke"} | facts))
-
-
-def limit_reached(reason: str, *, resets_in: float = 20.0, period: str = "minute") -> LimitReached:
-    return LimitReached(
-        limit_id=7,
-        reason=reason,
-        room=Decimal("0.40"),
-        resets_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=resets_in),
-        period=period,
-    )
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -137,7 +125,7 @@ def test_a_vendors_failure_is_said_to_be_the_vendors() -> None:
 def test_a_vendors_wait_is_passed_on_in_whole_seconds() -> None:
     error = envelopes.call_error(vendor_error(ErrorClass.RATE_LIMITED, retry_after=1.2))
 
-    assert envelopes.headers(error) == [(b"retry-after", b"2")]
+    assert envelopes.headers(error) == [(b"retry-after", b"2"), (b"retry-after-ms", b"1200")]
 
 
 def test_a_field_that_the_vendor_cannot_honour_is_named() -> None:
@@ -177,6 +165,7 @@ def test_a_vendors_request_id_and_pace_are_passed_on() -> None:
         (b"anthropic-ratelimit-requests-remaining", b"0"),
         (b"x-upstream-request-id", b"req_1"),
         (b"retry-after", b"3"),
+        (b"retry-after-ms", b"3000"),
         (b"x-should-retry", b"true"),
     ]
 
@@ -188,52 +177,11 @@ def test_a_vendor_that_wants_a_retry_is_not_repeated_when_we_have_retried_alread
     assert envelopes.headers(error) == [(b"x-should-retry", b"false")]
 
 
-def test_a_budget_without_room_is_429_and_not_to_be_retried() -> None:
-    reached = limit_reached("usd", period="month")
-    reached.resets_at = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
-
-    error = envelopes.call_error(reached)
-
-    assert (error.status, envelopes.headers(error)) == (429, [(b"x-should-retry", b"false")])
-    assert envelope(reached) == {
-        "message": "The budget of this month has no room for this call;"
-        " it begins anew at 2026-12-01 00:00 UTC.",
-        "type": "insufficient_quota",
-        "param": None,
-        "code": "budget_exceeded",
-        "limit_id": 7,
-        "period": "month",
-        "resets_at": "2026-12-01T00:00:00+00:00",
-    }
-
-
-@pytest.mark.parametrize("reason", ["tokens", "requests"])
-def test_a_rate_limit_without_room_is_429_and_says_when_to_come_back(reason: str) -> None:
-    error = envelopes.call_error(limit_reached(reason, resets_in=20))
-
-    assert (error.status, error.code, error.type) == (429, "rate_limit_exceeded", "rate_limit_error")
-    assert error.message == f"The limit on {reason} for this minute is reached."
-    assert envelopes.headers(error) == [(b"retry-after", b"20")]
-
-
-def test_a_window_that_ended_meanwhile_may_be_tried_at_once() -> None:
-    assert envelopes.headers(envelopes.call_error(limit_reached("tokens", resets_in=-5))) == [
-        (b"retry-after", b"0")
-    ]
-
-
-def test_a_model_that_a_budget_cannot_price_is_403_and_says_who_can_help() -> None:
-    error = envelopes.call_error(limit_reached("unpriced"))
-
-    assert (error.status, error.code, error.param, error.retry) == (403, "model_unpriced", "model", False)
-    assert "/admin/catalog/price/" in error.message
-
-
 def test_a_ledger_that_cannot_be_written_is_503_and_hides_why() -> None:
     error = envelopes.call_error(LedgerUnavailable("connection to 10.0.0.7 failed: password"))
 
     assert (error.status, error.code) == (503, "ledger_unavailable")
-    assert envelopes.headers(error) == [(b"retry-after", b"1")]
+    assert envelopes.headers(error) == [(b"retry-after", b"1"), (b"retry-after-ms", b"1000")]
     assert b"10.0.0.7" not in CHAT.error_body(error, request_id="r1")
 
 
@@ -254,11 +202,14 @@ def test_anything_else_is_500_without_details(error: Exception) -> None:
     ("given", "headers"),
     [
         ({}, []),
-        ({"retry_after": 0.0}, [(b"retry-after", b"0")]),
-        ({"retry_after": -3.0}, [(b"retry-after", b"0")]),
-        ({"retry_after": 0.001}, [(b"retry-after", b"1")]),
+        ({"retry_after": 0.0}, [(b"retry-after", b"0"), (b"retry-after-ms", b"0")]),
+        ({"retry_after": -3.0}, [(b"retry-after", b"0"), (b"retry-after-ms", b"0")]),
+        ({"retry_after": 0.001}, [(b"retry-after", b"1"), (b"retry-after-ms", b"1")]),
         ({"retry": True}, [(b"x-should-retry", b"true")]),
-        ({"retry": False, "retry_after": 2.0}, [(b"retry-after", b"2"), (b"x-should-retry", b"false")]),
+        (
+            {"retry": False, "retry_after": 2.0},
+            [(b"retry-after", b"2"), (b"retry-after-ms", b"2000"), (b"x-should-retry", b"false")],
+        ),
     ],
 )
 def test_headers(given: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:

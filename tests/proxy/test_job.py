@@ -72,7 +72,7 @@ def test_the_call_that_is_booked() -> None:
 def test_the_ceiling_sent_upstream_is_each_choices_share(
     choices: int, ceiling: int | None, sent: int | None
 ) -> None:
-    assert job(n=choices).target(PRICED, ceiling=ceiling) == Target(
+    assert job(n=choices).target(PRICED, ceiling=ceiling, credential="secret") == Target(
         kind="openai",
         base_url="https://openai.example/v1",
         model="gpt-4o",

@@ -22,6 +22,13 @@ FREE = {
     "/v1/messages/count_tokens": "free: vendors count tokens without a charge; a rate limit of its own"
     " bounds it"
 }
+# Modules that send to a vendor, and how each is paid for.
+SENDERS = {
+    "plain.py": "ledger",
+    "streamed.py": "ledger",
+    "counting.py": "free: vendors count tokens without a charge",
+    "health_checks.py": "free: a vendor's list of models is asked for, no model is (docs/decisions/0027)",
+}
 
 
 def reaches_a_vendor(view: type[CallView]) -> bool:
@@ -57,7 +64,7 @@ def test_what_is_free_says_why() -> None:
     assert {path: view.metering for path, view in CALLS.items() if view.metering.startswith("free")} == FREE
 
 
-def test_only_attempts_and_counting_open_a_way_to_a_vendor() -> None:
+def test_only_attempts_counting_and_health_checks_open_a_way_to_a_vendor() -> None:
     """Whoever adds another caller of ``upstream.send`` meters it first."""
     [folder] = proxy.__path__
     found = {
@@ -65,7 +72,7 @@ def test_only_attempts_and_counting_open_a_way_to_a_vendor() -> None:
         for module in _modules(folder)
         if "upstream.send(" in module.read_text() and "def send" not in module.read_text()
     }
-    assert {module.name for module in found} == {"plain.py", "streamed.py", "counting.py"}
+    assert {module.name for module in found} == set(SENDERS)
 
 
 def _modules(folder: str) -> list[Path]:

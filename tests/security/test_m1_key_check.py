@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,7 +44,8 @@ def let_in(*headers: tuple[bytes, bytes]) -> KeyRow:
         expires_at=dt.datetime(2999, 1, 1, tzinfo=dt.UTC),
     )
     catalog = SimpleNamespace(keys={PREFIX: row})
-    gateway: Any = SimpleNamespace(keeper=SimpleNamespace(current=SimpleNamespace(catalog=catalog)))
+    keeper = SimpleNamespace(current=SimpleNamespace(catalog=catalog))
+    gateway: Any = SimpleNamespace(keeper=keeper, clock=time.monotonic)
     scope = {"method": "GET", "path": "/v1/models", "headers": list(headers)}
 
     async def receive() -> dict[str, Any]:

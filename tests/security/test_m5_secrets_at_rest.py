@@ -65,9 +65,12 @@ def test_a_row_that_slipped_past_the_database_gets_no_other_variable(
 ) -> None:
     row = {"name": "thief", "kind": "openai", "api_key_encrypted": "", "api_key_env": name}
     monkeypatch.setenv(name, "canary")
-    assert snapshot_loading._credential(row) is None
+    assert snapshot_loading._credential(row, kind="openai", provider="thief") is None
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    assert snapshot_loading._credential(row | {"api_key_env": "OPENAI_API_KEY"}) == "sk-openai"
+    assert (
+        snapshot_loading._credential(row | {"api_key_env": "OPENAI_API_KEY"}, kind="openai", provider="thief")
+        == "sk-openai"
+    )
 
 
 @pytest.mark.parametrize("key", ["x", "x" * 31])
