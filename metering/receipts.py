@@ -10,8 +10,8 @@ from metering.errors import LedgerUnavailable
 
 LONGEST_WAIT_SECONDS = 1.0
 
-# The index on upstream_id leaves out the entries without one. Only what the vendor itself counted is known: an
-# estimate knows the text that came, not the context before it.
+# The index on upstream_id leaves out the entries without one. Only what the vendor itself counted is known:
+# an estimate knows the text that came, not the context before it.
 KEPT = """
 SELECT m.provider_id, e.model_id,
     CASE WHEN e.usage_source IN ('reported', 'drained') AND e.cost_reason <> 'not_billed' THEN

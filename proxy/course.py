@@ -122,10 +122,11 @@ class Course:
             raise
 
     def outcome(self) -> Exception:
-        """What ended the request: the last attempt's failure, or why nobody was asked."""
-        if self.last is not None:
-            return self.last
+        """What ended the request: the last attempt's failure; or why a target that could have served it was
+        not asked; or why none could."""
         name = self.job.parsed.model
+        if isinstance(self.last, VendorError) or (self.last and not self.refusals):
+            return self.last
         if not self.refusals:
             return errors.Unavailable(f"No usable provider sells {name!r}.", code="no_target")
         log.warning(

@@ -27,7 +27,7 @@ SENDERS = {
     "plain.py": "ledger",
     "streamed.py": "ledger",
     "counting.py": "free: vendors count tokens without a charge",
-    "health_checks.py": "free: a vendor's list of models is asked for, no model is (docs/decisions/0027)",
+    "checks.py": "free: a vendor's list of models is asked for, no model is (docs/decisions/0027)",
 }
 
 

@@ -129,7 +129,7 @@ async def test_what_several_workers_and_batches_say_is_added_up(
     ]
 
 
-async def test_workers_that_write_at_once_wait_for_each_other_in_order(
+async def test_workers_that_write_the_same_kinds_at_once_lose_nothing(
     own: str, one: Refusals, two: Refusals, team: Team
 ) -> None:
     """The same kinds, noted in opposite order, 20 times: no deadlock, nothing lost."""
