@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 NewExchange = Callable[[], Exchange]
 GivenUp = Callable[[], bool]  # the caller saw bytes or left: no further attempt
+SHORTEST_WAIT_SECONDS = 0.02  # a rest may end between being refused for it and asking how long it lasts
 HEDGE = "hedge"  # the flag of an entry whose attempt ran beside another one's
 
 
@@ -166,9 +167,9 @@ async def _credential_rested(course: Course, refusal: NotCleared) -> bool:
     """Whether the vendor's wait is short enough to be waited for, when nobody else can be asked; waits."""
     if refusal.code != "credentials_resting" or course.has_targets or not course.was_only_throttled():
         return False
-    if not 0 < refusal.wait <= retries.LONGEST_RETRY_AFTER_SECONDS:
+    if refusal.wait > retries.LONGEST_RETRY_AFTER_SECONDS:
         return False
-    return await _slept(course, refusal.wait)
+    return await _slept(course, max(SHORTEST_WAIT_SECONDS, refusal.wait))
 
 
 async def _paused(course: Course, error: VendorError, tried: int, model: ModelRow) -> bool:
