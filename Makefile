@@ -53,7 +53,7 @@ demo: setup
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/development
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 clients: $(VENV)/clients/installed
 

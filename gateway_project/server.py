@@ -1,7 +1,9 @@
 """gunicorn in this process, uvicorn workers under it."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -119,6 +121,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # untyped library
         }
         super().__init__()
 
+    def run(self) -> None:
+        _take_all_descriptors()
+        super().run()
+
     def load_config(self) -> None:
         for name, value in self._options.items():
             if name in self.cfg.settings:
@@ -128,3 +134,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # untyped library
         from gateway_project.asgi import application
 
         return application
+
+
+def _take_all_descriptors() -> None:
+    """A call takes two sockets, and the usual soft limit (1,024) is far below what a worker may serve."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -8,6 +8,9 @@ Note [Whose file]: its owner holds an exclusive lock (flock), which the kernel f
 gets the lock of a file knows that its worker is dead, and replays it. A file appears under its name only when
 it is locked already, and is emptied before it goes, so nobody adopts what is alive or booked. The folder is
 named for the database (``folder_for``): entries of one must never be replayed into another.
+
+What is replayed is money: who can put a file here can book what he likes. Folders and files are therefore the
+gateway's own (``private_files``); one of somebody else is left alone and told.
 """
 
 import contextlib
@@ -23,6 +26,7 @@ import msgspec
 import psycopg
 import structlog
 
+from metering import private_files
 from metering.entries import Entry
 
 log = structlog.get_logger(__name__)
@@ -92,7 +96,7 @@ class Spool:
     def refuse(self, line: Line) -> None:
         """Keep aside what PostgreSQL will never take, for people to look at."""
         path = self.path.with_suffix(REFUSED_SUFFIX)
-        descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        descriptor = private_files.opened(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(line.raw)
             file.flush()
@@ -114,10 +118,13 @@ class Spool:
 
     @classmethod
     def adopted(cls, path: Path) -> "Spool | None":
-        """The file of a worker that is dead; None while it lives, or when somebody was faster."""
+        """The file of a worker that is dead; None while it lives, after somebody faster, or if not ours."""
         try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            file = private_files.opened(path, os.O_RDWR)
         except FileNotFoundError:
+            return None
+        except private_files.NotOurs as error:
+            log.error("spool_not_ours", path=str(path), error=str(error))
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,24 +142,27 @@ class Spool:
 
 def files(folder: Path) -> list[Path]:
     """All spools of a folder, oldest first."""
-    with contextlib.suppress(FileNotFoundError):
-        found = [(path.stat().st_mtime_ns, path) for path in folder.glob(f"*{SUFFIX}")]
-        return [path for _, path in sorted(found)]
-    return []
+    found: list[tuple[int, Path]] = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):  # booked and removed meanwhile
+            found.append((path.lstat().st_mtime_ns, path))
+    return [path for _, path in sorted(found)]
 
 
 def pending(folder: Path) -> set[Key]:
     """The attempts whose entries stand in any spool of the folder, whoever owns it."""
     keys: set[Key] = set()
     for path in files(folder):
-        with contextlib.suppress(FileNotFoundError):
-            for line in _parsed(path.read_bytes(), start=0, most=0):
+        with contextlib.suppress(FileNotFoundError, private_files.NotOurs):
+            with os.fdopen(private_files.opened(path, os.O_RDONLY), "rb") as file:
+                lines = _parsed(file.read(), start=0, most=0)
+            for line in lines:
                 keys |= {msgspec.json.decode(entry, type=_Named).key() for entry in line.entries or ()}
     return keys
 
 
 async def folder_for(base: Path, connection: psycopg.AsyncConnection[Any]) -> Path:
-    """The folder of the database behind ``connection``, made if need be."""
+    """The folder of the database behind ``connection``, made if need be. Raises UnsafeFolder."""
     cursor = await connection.execute(WHICH_DATABASE)
     [database] = await cursor.fetchone() or [0]
     try:
@@ -161,7 +171,11 @@ async def folder_for(base: Path, connection: psycopg.AsyncConnection[Any]) -> Pa
     except psycopg.errors.InsufficientPrivilege:
         cluster = 0
     folder = base / f"{cluster}-{database}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (base, folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if private_files.may_be_replaced(base):  # a container's own volume is so, and nobody else is there
+        log.warning("spool_dir_open_to_others", folder=str(base), what_to_do=f"chmod go-w {base}")
+    private_files.check_folder(folder)
     return folder
 
 
@@ -199,18 +213,24 @@ def _whole_lines(data: bytes) -> Iterator[bytes]:
 
 
 def _entries(raw: bytes) -> list[msgspec.Raw] | None:
+    """None: the checksum is wrong, or it is right and these are no entries."""
     checksum, _, text = raw[:-1].partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         return None
-    return msgspec.json.decode(text, type=list[msgspec.Raw])
+    try:
+        msgspec.json.decode(text, type=list[_Named])
+        return msgspec.json.decode(text, type=list[msgspec.Raw]) or None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _made(path: Path) -> int:
     """A new file, locked before it has its name: see Note [Whose file]."""
     unnamed = path.with_suffix(".new")
-    file = os.open(unnamed, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    file = private_files.opened(unnamed, os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(file, 0)  # what a crash may have left
         unnamed.rename(path)
         _sync_folder(path.parent)
     except OSError:

@@ -18,9 +18,7 @@ from proxy import envelopes, errors
 from proxy.adapters.base import (
     Adapter,
     ErrorClass,
-    InvalidField,
     Target,
-    UnsupportedField,
     VendorError,
     VendorRequest,
 )
@@ -99,11 +97,11 @@ async def admitted(
     ``counted_from``: the call waited for room and counts from then (reliability/queueing.py).
 
     Raises UnsupportedField, InvalidField, BadRequest and Forbidden (before anything is held), LimitReached,
-    LedgerUnavailable.
+    LedgerUnavailable, and NotCleared (when nothing is held any more).
     """
     model, secret = clearance.model, clearance.credential.secret
     adapter = adapter_for(model.provider.kind)
-    bounds = job.bounds(model)
+    bounds = job.bounds(model, at=counted_from or job.started_at)
     wanted = bounds.output_wanted
     named = job.parsed.max_output_tokens is not None or model.provider.kind == "anthropic"
     target = job.target(model, ceiling=wanted if named else None, credential=secret)
@@ -121,13 +119,14 @@ async def admitted(
         + dt.timedelta(seconds=job.deadline - gateway.clock() + GRACE_SECONDS),
     )
     unbounded = admission.limited and not named and model.max_output_tokens is None and job.parsed.output
-    if admission.output_tokens < wanted or unbounded:
-        target = job.target(model, ceiling=admission.output_tokens, credential=secret)
-        try:
+    try:
+        if admission.output_tokens < wanted or unbounded:
+            target = job.target(model, ceiling=admission.output_tokens, credential=secret)
             request = _written(adapter, call, target)
-        except (UnsupportedField, InvalidField, errors.BadRequest):
-            gateway.books.release(admission.call)
-            raise
+        await clearance.pass_breakers(gateway)
+    except BaseException:
+        gateway.books.release(admission.call)
+        raise
     request.headers["x-client-request-id"] = f"{job.request_id}-{number}"
     return Attempt(
         gateway=gateway,

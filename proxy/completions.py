@@ -18,6 +18,7 @@ from proxy.attempts import Attempt, Ended, Exchange
 from proxy.course import Course
 from proxy.gateway import Gateway
 from proxy.job import Delivery, Job, Served
+from proxy.links import resolving
 from proxy.plain import PlainExchange
 from proxy.reliability import clearance, reactions, retries
 from proxy.reliability.clearance import NotCleared
@@ -63,13 +64,16 @@ async def _hedged(course: Course, after: float) -> Served:
     begin = course.gateway.in_background
     runs: set[asyncio.Task[Served]] = {begin(_run(course, PlainExchange, given_up=course.caller_left))}
     done, _ = await asyncio.wait(runs, timeout=after)
-    if not done and course.has_targets:
+    # Begun: the first attempt, by which the request is counted, is in the books. Before that nothing is late.
+    if not done and course.begun and course.has_targets:
         runs.add(begin(_run(course, PlainExchange, given_up=course.caller_left, flags=(HEDGE,))))
     waiting = runs
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         good = next((run for run in done if run.exception() is None), None)
         if good is not None or not waiting:
+            for run in waiting:  # it goes on taking the place that its caller gives back
+                course.gateway.occupied_by(run, key_id=course.job.key.id, size=course.job.parsed.size)
             ended: asyncio.Task[Served] = good or done.pop()
             return ended.result()
 
@@ -147,6 +151,7 @@ async def _begun(
 ) -> Attempt:
     """An admitted attempt. Raises NotCleared, and what ``attempts.admitted`` raises."""
     gateway, job = course.gateway, course.job
+    await resolving.fetched(gateway, job, model, deadline=course.deadline)  # before any place is taken
     cleared = await clearance.cleared(
         gateway, job, model, avoid=in_vain, counted=model.id not in course.blamed
     )

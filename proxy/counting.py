@@ -44,11 +44,13 @@ async def count(gateway: Gateway, job: Job) -> Served:
 
 
 async def _counted(gateway: Gateway, job: Job, model: ModelRow) -> Served:
+    await resolving.fetched(gateway, job, model, deadline=job.deadline)
     cleared = await clearance.cleared(gateway, job, model)
     failed: VendorError | None = None
     succeeded = False
     try:
         async with asyncio.timeout(max(0.0, job.deadline - gateway.clock())):
+            await cleared.pass_breakers(gateway)
             served = await _asked(gateway, job, cleared)
         succeeded = True
     except TimeoutError:

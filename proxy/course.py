@@ -87,7 +87,7 @@ class Course:
 
     def attempt_failed(self, model: ModelRow, error: VendorError) -> None:
         self.last = error
-        if reactions.REACTIONS[error.error_class].counts:
+        if reactions.counts(error):
             self.blamed.add(model.id)
         if error.refused_for == "context":
             self.too_small = max(self.too_small, model.context_window or 1)

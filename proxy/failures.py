@@ -10,6 +10,7 @@ from typing import NamedTuple
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.adapters.registry import adapter_for
 from proxy.reliability import reactions, retries
+from proxy.reliability.credentials import doubts
 from proxy.reliability.reactions import REACTIONS
 
 
@@ -59,7 +60,10 @@ VENDORS = (
             Example(400, "", "Incorrect API key provided"),
             Example(401, "invalid_api_key"),
             Example(402, "", "Insufficient Balance"),
+            Example(402, "", "requires more credits, or fewer max_tokens: can only afford 3919"),
+            Example(402, "", "can only afford 0"),
             Example(403, "", "Your input was flagged"),
+            Example(403, "", "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"),
             Example(403, "unsupported_country_region_territory"),
             Example(404, "model_not_found"),
             Example(408, ""),
@@ -82,7 +86,9 @@ VENDORS = (
             Example(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of tokens"),
             Example(400, "INVALID_ARGUMENT", "API key not valid"),
             Example(400, "FAILED_PRECONDITION", "enable billing"),
+            Example(400, "FAILED_PRECONDITION", "The File is not in an ACTIVE state"),
             Example(403, "PERMISSION_DENIED"),
+            Example(403, "PERMISSION_DENIED", "You do not have permission to access the File"),
             Example(404, "NOT_FOUND"),
             Example(429, "RESOURCE_EXHAUSTED"),
             Example(499, "CANCELLED"),
@@ -123,6 +129,10 @@ Retries wait with full jitter (up to {retries.FIRST_BACKOFF_SECONDS:g} s, doubli
 vendor's `Retry-After`; a vendor that asks for more than {retries.LONGEST_RETRY_AFTER_SECONDS:g} s is left for the next target. A provider's
 `max_attempts` bounds the tries at one target, its `retry_budget` the retries as a share of all calls. A vendor
 that did not begin to answer in time is not asked the same again: it may be at work on it still.
+
+A 403, or a lack of money, of a credential that served a good call in the last {doubts.GOOD_SECONDS:g} s may be one request's
+fault: the request goes on as below, and the credential rests only when a second team is refused with no good
+call in between, or when nothing good came for that long.
 """  # noqa: E501 - the lines are short when the figures are in
 
 

@@ -136,6 +136,16 @@ class Gateway:
         task.add_done_callback(self._forget)
         return task
 
+    def occupied_by(self, task: "asyncio.Task[Any]", *, key_id: int, size: int) -> None:
+        """A call that goes on behind its caller's answer stays in flight until it ends. ``size``: bytes."""
+        self._occupy(key_id, 1, size)
+        task.add_done_callback(lambda _: self._occupy(key_id, -1, -size))
+
+    def _occupy(self, key_id: int, calls: int, size: int) -> None:
+        self.in_flight += calls
+        self.in_flight_of_key[key_id] += calls
+        self.body_bytes += size
+
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._background.discard(task)
         if not task.cancelled():

@@ -52,13 +52,14 @@ class Job:
             tags=self.tags,
         )
 
-    def bounds(self, model: ModelRow) -> Bounds:
-        """The most this request can use of ``model``, at the dearest rates that could apply."""
+    def bounds(self, model: ModelRow, *, at: dt.datetime) -> Bounds:
+        """The most this request can use of ``model``, at the dearest rates that could apply ``at`` the moment
+        from which it counts."""
         input_tokens = bounds.input_bound(self.parsed) + bounds.kept_bound(self.kept, model)
         wanted, least = bounds.output_bounds(self.parsed, model)
         bound = costing.bound_for(
             model.prices,
-            at=self.started_at,
+            at=at,
             input_tokens=input_tokens,
             any_variant=self.parsed.asks_tier,
             with_cache_writes=self.parsed.caches or model.provider.kind != "anthropic",

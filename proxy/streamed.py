@@ -132,6 +132,7 @@ class StreamExchange:
     def _content_came(self) -> None:
         attempt = self.attempt
         self.first_token = attempt.gateway.clock() - attempt.began
+        attempt.clearance.proved(self.first_token)
         self.wait.reschedule(None)
 
     async def _until_the_end(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ the vendor may have seen the request.
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ import aiohttp
 from catalog.snapshot import ProviderRow, Timeouts
 from proxy.adapters.base import ErrorClass, VendorError, VendorRequest
 
+OUR_OWN_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -124,6 +126,8 @@ class Upstream:
         except aiohttp.ConnectionTimeoutError as error:
             raise _transport("connecting took too long", code="connect_timeout", sent=False) from error
         except aiohttp.ClientConnectorError as error:
+            if error.errno in OUR_OWN_SHORTAGE:
+                raise _transport("the gateway has no sockets left", code="no_sockets", sent=False) from error
             raise _transport("the vendor could not be reached", code="connect_failed", sent=False) from error
         except TimeoutError as error:
             raise _transport("the vendor did not begin to answer", code="first_byte_timeout") from error

@@ -132,7 +132,10 @@ _FILTERED_NAMES = (
     *("content_filter", "content_policy_violation", "invalid_prompt", "bio_policy", "cyber_policy"),
     *("image_content_policy_violation", "data_inspection_failed", "moderation_blocked"),
 )
-_FILTERED_WORDS = ("flagged", "moderation", "content management policy", "content policy", "usage policy")
+_FILTERED_WORDS = (
+    *("flagged", "moderation", "content management policy", "content policy", "usage policy"),
+    *("violates usage guidelines", "safety_check_type"),  # xAI
+)
 
 
 def _refused_for(facts: Facts) -> str:

@@ -1,6 +1,7 @@
 """Leave to make one attempt: a credential that does not rest, room at the provider, and its breakers.
 
-In this order, as waiting for room must not keep the one probe of a half-open breaker waiting, too.
+In this order; and the breakers only when all else is done, the money set aside above all: whoever has the one
+probe of a half-open breaker must be about to call, or one team could keep it from the others.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog.snapshot import CredentialRow, ModelRow
-from proxy.adapters.base import VendorError
+from proxy.adapters.base import ErrorClass, VendorError
 from proxy.reliability.breakers.passage import Passage
 from proxy.reliability.bulkheads import Slot
 from proxy.reliability.credentials.choice import Lease
@@ -40,8 +41,8 @@ class Clearance:
     model: ModelRow
     lease: Lease
     slot: Slot
-    passage: Passage
     counted: bool = True
+    passage: Passage | None = None  # from pass_breakers on
 
     @property
     def credential(self) -> CredentialRow:
@@ -56,15 +57,38 @@ class Clearance:
         first_token: float | None = None,
     ) -> None:
         """``headers``: the vendor's, on its pace. ``first_token``: seconds until a stream's first content."""
-        request_id = self.job.request_id
-        self.passage.end(
-            error, succeeded=succeeded, request_id=request_id, first_token=first_token, counted=self.counted
-        )
-        if error is None and not succeeded:
+        request_id, team = self.job.request_id, self.job.key.team.id
+        if self.passage is not None:
+            self.passage.end(
+                error,
+                succeeded=succeeded,
+                request_id=request_id,
+                first_token=first_token,
+                counted=self.counted,
+                team=team,
+            )
+        if (error is None and not succeeded) or self._is_of_a_tier(error):
             self.lease.cancel()
         else:
-            self.lease.end(error, headers or {}, request_id)
+            self.lease.end(error, headers or {}, request_id, team=team)
         self.slot.leave()
+
+    def proved(self, first_token: float) -> None:
+        """A stream's first content came: a probe has shown what it was to, however long the rest takes."""
+        if self.passage is not None:
+            self.passage.proved(first_token=first_token)
+
+    def _is_of_a_tier(self, error: VendorError | None) -> bool:
+        """Tiers have limits of their own: one that is used up says nothing of the others."""
+        throttled = error is not None and error.error_class is ErrorClass.RATE_LIMITED
+        return throttled and self.job.parsed.asks_tier
+
+    async def pass_breakers(self, gateway: "Gateway") -> None:
+        """The last step before the call. Raises NotCleared."""
+        breakers = gateway.vendors.breakers
+        self.passage = await breakers.admit(self.model, until=self.job.deadline)
+        if self.passage is None:
+            raise NotCleared(self.model, code="circuit_open", wait=breakers.wait(self.model))
 
 
 async def cleared(
@@ -72,6 +96,8 @@ async def cleared(
 ) -> Clearance:
     """``avoid``: credentials that this request has tried in vain, by id. Raises NotCleared."""
     vendors = gateway.vendors
+    if vendors.breakers.refuses(model):
+        raise NotCleared(model, code="circuit_open", wait=vendors.breakers.wait(model))
     lease = vendors.credentials.choose(model, avoid=avoid)
     if lease is None:
         refused = vendors.credentials.are_refused(model)
@@ -81,14 +107,7 @@ async def cleared(
         slot = await vendors.bulkheads.enter(model.provider, deadline=job.deadline, now=gateway.clock)
         if slot is None:
             raise NotCleared(model, code="provider_full", wait=1.0)
-        try:
-            passage = await vendors.breakers.admit(model, until=job.deadline)
-            if passage is None:
-                raise NotCleared(model, code="circuit_open", wait=vendors.breakers.wait(model))
-        except BaseException:
-            slot.leave()
-            raise
     except BaseException:
         lease.cancel()
         raise
-    return Clearance(job, model, lease, slot, passage, counted)
+    return Clearance(job, model, lease, slot, counted)

@@ -18,6 +18,7 @@ from metering.limit_book import LimitRow
 T = TypeVar("T")
 
 MAX_WAITING = 256  # calls per worker; beyond it they are refused at once
+MAX_OF_TEAM = 64  # of them, so that one team leaves room to the others
 PAUSE_SECONDS = 0.1
 
 
@@ -37,8 +38,11 @@ Begin = Callable[[dt.datetime | None], Awaitable[T]]
 class AdmissionQueue:
     """Of one worker. Costs nothing while nobody waits."""
 
-    def __init__(self, *, clock: Callable[[], float], most: int = MAX_WAITING) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float], most: int = MAX_WAITING, most_of_team: int = MAX_OF_TEAM
+    ) -> None:
         self._most = most
+        self._most_of_team = most_of_team
         self._clock = clock
         self._lines: dict[int, _Line] = {}  # by limit
         self.waiting = 0
@@ -58,7 +62,7 @@ class AdmissionQueue:
                 return await begin(None)
             except LimitReached as error:
                 limit, refused = self._patient(error, limits), error
-                if limit is None or self.waiting >= self._most:
+                if limit is None or not self._has_room(limit.team_id):
                     raise
         return await self._waited(begin, limit, refused, limits, deadline)
 
@@ -71,9 +75,13 @@ class AdmissionQueue:
 
     def _joined(self, limits: Sequence[LimitRow]) -> LimitRow | None:
         """The limit in scope that others wait for already: nobody passes them."""
-        if self.waiting >= self._most:
-            return None
-        return next((limit for limit in limits if limit.queue_seconds and limit.id in self._lines), None)
+        joined = next((limit for limit in limits if limit.queue_seconds and limit.id in self._lines), None)
+        return joined if joined is not None and self._has_room(joined.team_id) else None
+
+    def _has_room(self, team_id: int) -> bool:
+        """Whether one more call of this team may wait."""
+        of_team = sum(len(line.waiting) for line in self._lines.values() if line.team_id == team_id)
+        return self.waiting < self._most and of_team < self._most_of_team
 
     def _patient(self, refused: LimitReached, limits: Sequence[LimitRow]) -> LimitRow | None:
         """The limit that refused, when one may wait for it and waiting can help."""

@@ -35,7 +35,14 @@ REACTIONS: Mapping[ErrorClass, Reaction] = {
 }
 
 # The vendor may be at work on it still, and bills it then; waiting the same time there again is no retry.
-NOT_REDIALLED = frozenset({"first_byte_timeout", "first_token_timeout"})
+NOT_REDIALLED = frozenset({"first_byte_timeout", "first_token_timeout", "answer_too_large"})
+# What says nothing of the vendor: our own shortage, and answers of a size that the caller chose.
+NOT_THE_VENDORS = frozenset({"no_sockets", "answer_too_large"})
+
+
+def counts(error: VendorError) -> bool:
+    """Whether it counts towards the breakers."""
+    return REACTIONS[error.error_class].counts and error.code not in NOT_THE_VENDORS
 
 
 def may_retry_there(error: VendorError) -> bool:

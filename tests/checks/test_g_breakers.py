@@ -48,6 +48,7 @@ CONFIGURATION = "".join(
         provider("g1-rate", breaker_failures=100),
         provider("g2", breaker_cooldown=30.0),
         provider("g2-retried", max_attempts=3, breaker_failures=3),
+        provider("g2-slow", first_byte_timeout=4.0, breaker_cooldown=30.0),
         provider("g3"),
         provider("g4", breaker_failures=1, breaker_cooldown=1.5),
         provider("g4-limited"),
@@ -58,6 +59,9 @@ CONFIGURATION = "".join(
         *(provider(name, breaker_failures=1) for how, name in PROBED.items() if how != "killed"),
         provider(PROBED["killed"], breaker_failures=1, total_timeout=2.0),
         """
+[[teams]]
+name = "slow"
+models = ["*"]
 [[teams]]
 name = "limited"
 models = ["*"]
@@ -184,6 +188,51 @@ def test_g2_a_request_that_was_retried_counts_once(house: House) -> None:
     assert asked(house, "g2-retried") == 3
     until(lambda: breaker(house, "g2-retried", "x")["counts"], seconds=2, what="a count")
     assert breaker(house, "g2-retried", "x")["counts"]["consecutive"] == 1
+
+
+def test_g2_one_teams_slow_calls_close_nothing_to_a_team_that_is_served(house: House) -> None:
+    """Five of them end together on each of two models; the other team is served by every worker meanwhile."""
+    theirs = house.new_key(team="slow")
+    slow = {"match": {"site": "g2-slow"}, "latency": 9.0, "times": 10}
+    house.vendors.behave(slow)
+
+    async def burst() -> list[int]:
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(base_url=house.url, limits=limits, timeout=20.0) as client:
+            calls = [
+                client.post(
+                    "/v1/chat/completions",
+                    content=house.body(f"g2-slow/{model}"),
+                    headers=house.headers(theirs),
+                )
+                for model in "xy" * 5
+            ]
+            slow_ones = asyncio.gather(*calls)
+            await asyncio.to_thread(
+                until, lambda: asked(house, "g2-slow") == 10, seconds=2, what="all ten are out"
+            )
+            await asyncio.to_thread(every_worker_serves, house, "g2-slow/x", "g2-slow/y")
+            return [answer.status_code for answer in await slow_ones]
+
+    assert asyncio.run(burst()) == [504] * 10
+
+    def told() -> bool:
+        return [failures_of(house, "g2-slow", model) for model in ("x", "y", None)] == [5, 5, 10]
+
+    until(told, seconds=2, what="all failures are told")
+    assert events(house, "g2-slow") == []
+    assert [house.chat(f"g2-slow/{model}").status_code for model in "xy"] == [200, 200]
+
+
+def every_worker_serves(house: House, *models: str) -> None:
+    for pid in house.worker_pids():
+        with house.worker(pid) as worker:
+            assert [worker.chat(model)[0] for model in models] == [200] * len(models)
+
+
+def failures_of(house: House, provider: str, model: str | None) -> int:
+    slices = breaker(house, provider, model)["counts"].get("slices", [])
+    return sum(one.get("failures", 0) for one in slices)
 
 
 # G3

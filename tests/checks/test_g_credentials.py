@@ -56,6 +56,8 @@ CONFIGURATION = "".join(
         provider("shared", "shared-one", "shared-two"),
         provider("replaced", "replaced-one"),
         provider("alone", "alone-one"),
+        provider("attacked", "attacked-one"),
+        provider("taken-back", "taken-back-one"),
         *[provider(f"asks-{number}", f"asks-{number}-one", f"asks-{number}-two") for number in range(7)],
         provider("weighted", "light", "heavy", weights=(3,)),
         provider("watched", "watched-one"),
@@ -152,6 +154,39 @@ def test_f13_a_revoked_key_moves_on_to_the_next_one_and_is_marked_not_the_provid
     assert {house.chat(f"{name}/m").status_code for _ in range(10)} == {200}
     assert set(keys_used(house, one, other)) == {other}
     assert len(log_lines(house, "credential_rejected", name)) - before <= house.workers
+
+
+@pytest.mark.parametrize("status", [402, 403])
+def test_f13_one_teams_refusals_do_not_take_the_key_from_the_others(house: House, status: int) -> None:
+    """A prompt that the vendor forbids, an answer longer than the account can pay for: the key works."""
+    house.apply('[[teams]]\nname = "intruders"\n')
+    intruder = house.new_key(team="intruders")
+    with house.worker(house.worker_pids()[0]) as worker:
+        assert worker.chat("attacked/m")[0] == 200
+        for _ in range(3):
+            house.vendors.behave(refuses("attacked-one", status=status))
+            assert worker.chat("attacked/m", key=intruder)[0] == 502
+            house.vendors.behave()
+            assert worker.chat("attacked/m")[0] == 200
+    time.sleep(0.5)  # a finding would be told by now
+    assert states(house, "attacked") == []
+    assert log_lines(house, "credential_rejected", "attacked") == []
+
+
+def test_f13_a_key_that_served_a_moment_ago_and_is_refused_to_two_teams_rests(house: House) -> None:
+    house.apply('[[teams]]\nname = "others"\n')
+    other = house.new_key(team="others")
+    with house.worker(house.worker_pids()[0]) as worker:
+        assert worker.chat("taken-back/m")[0] == 200
+        house.vendors.behave(refuses("taken-back-one", status=403))
+        assert [worker.chat("taken-back/m")[0] for _ in range(2)] == [502, 502]
+        assert states(house, "taken-back") == []
+        assert worker.chat("taken-back/m", key=other)[0] == 502
+        marked = state_soon(house, "taken-back")
+        assert (marked["reason"], marked["status"], marked["times"]) == ("rejected", 403, 1)
+        seen = len(house.vendors.calls())
+        assert worker.chat("taken-back/m")[0] == 502
+        assert len(house.vendors.calls()) == seen
 
 
 def test_f13_what_one_worker_found_out_another_obeys_within_a_second(house: House) -> None:

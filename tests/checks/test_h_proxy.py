@@ -37,6 +37,7 @@ http {{
     {server}
 }}
 """
+ENVIRONMENT = {"KEEP_ALIVE_SECONDS": "1"}
 NewProxy = Callable[..., str]
 
 
@@ -122,17 +123,17 @@ def test_h8_event_streams_are_not_packed_and_ask_not_to_be_collected(
 @pytest.mark.parametrize(
     ("surface", "knobs"),
     [
-        (CHAT, {"latency": 14.0}),
-        (MESSAGES, {"latency": 14.0}),
-        (RESPONSES, {"chunk_delay": 14.0, "chunks": 2}),
+        (CHAT, {"latency": 3.0}),
+        (MESSAGES, {"latency": 3.0}),
+        (RESPONSES, {"chunk_delay": 3.0, "chunks": 2}),
     ],
     ids=["before a chat's answer", "before a message", "within a response"],
 )
 def test_h8_a_silent_vendor_does_not_cost_the_caller_the_stream(
     house: House, behind: NewProxy, surface: Surface, knobs: dict[str, float]
 ) -> None:
-    """nginx cuts what is silent for 12 s: our comments are the sign of life, between frames, never in one."""
-    url = behind(proxy_read_timeout="12s")
+    """nginx cuts what is silent for 2 s: our comments are the sign of life, between frames, never in one."""
+    url = behind(proxy_read_timeout="2s")
     house.vendors.behave(site("vendor", **knobs))
 
     with streaming(house, url, surface) as answer:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -163,14 +163,14 @@ def new_house(
     """Makes a house in a database of its own; ``close`` and ``databases.drop`` are the caller's."""
     _, key = configured
 
-    def make(*, name: str, workers: int = 2) -> House:
+    def make(*, name: str, workers: int = 2, env: Mapping[str, str] = {}) -> House:
         return House(
             database_url=databases.url(name),
             vendors=vendors_of_session,
             key=key,
             folder=folder,
             workers=workers,
-            env=settings_of_houses,
+            env={**settings_of_houses, **env},
         )
 
     return make
@@ -180,9 +180,10 @@ def new_house(
 def house_of_module(
     request: pytest.FixtureRequest, databases: Databases, configured: tuple[str, str], new_house: NewHouse
 ) -> Iterator[House]:
-    """A running gateway; a module's CONFIGURATION is applied on top of the common one before it starts."""
+    """A running gateway; a module's CONFIGURATION is applied on top of the common one before it starts, and
+    its ENVIRONMENT is told to the gateway."""
     name = databases.create(template=configured[0])
-    house = new_house(name=name)
+    house = new_house(name=name, env=getattr(request.module, "ENVIRONMENT", {}))
     try:
         more = getattr(request.module, "CONFIGURATION", "")
         if more:

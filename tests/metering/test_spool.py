@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
+import zlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from metering import spool
 from metering.entries import Entry
+from metering.private_files import UnsafeFolder
 from metering.spool import Key, Spool, SpoolFull
 from tests.metering import house as h
 
@@ -206,6 +209,31 @@ def test_a_damaged_line_is_told_from_whole_ones(path: Path) -> None:
     assert [line.entries is None for line in found.lines(start=0, most=10)] == [False, True, False]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"request_id": 1}',
+        b"[]",
+        b"[1]",
+        b'[{"request_id": "none", "attempt": 1}]',
+        b'[{"attempt": 1}]',
+        b"[" * 5_000,
+        b"no JSON",
+        b"",
+    ],
+)
+def test_a_line_of_another_shape_is_damaged_though_its_checksum_is_right(path: Path, text: bytes) -> None:
+    own, kept = Spool(path), entry()
+    own.append([(kept,)])
+    own.close()
+    path.write_bytes(b"%08x %s\n" % (zlib.crc32(text), text) + path.read_bytes())
+
+    assert spool.pending(path.parent) == {Key(kept.request_id, 1)}
+    found = Spool.adopted(path)
+    assert found is not None
+    assert [line.entries is None for line in found.lines(start=0, most=10)] == [True, False]
+
+
 def test_what_is_refused_stands_aside_as_it_was(path: Path) -> None:
     own = Spool(path)
     own.append([(entry(),)])
@@ -229,6 +257,125 @@ def test_pending_are_the_attempts_of_all_files(path: Path) -> None:
 
 def test_nothing_is_pending_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert spool.pending(tmp_path / "none") == set()
+
+
+def test_a_file_that_vanishes_while_a_folder_is_listed_hides_no_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker had it booked."""
+    kept, gone = Spool(path), path.with_name("gone.spool")
+    kept.append([(entry(),)])
+    Spool(gone).append([(entry(),)])
+    lstat = Path.lstat
+
+    def as_it_goes(looked_at: Path) -> os.stat_result:
+        gone.unlink(missing_ok=True)
+        return lstat(looked_at)
+
+    monkeypatch.setattr(Path, "lstat", as_it_goes)
+
+    assert spool.files(path.parent) == [path]
+
+
+def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    Spool(elsewhere).append([(entry(),)])
+    path.symlink_to(elsewhere)
+
+    with capture_logs() as logs:
+        assert Spool.adopted(path) is None
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [("spool_not_ours", "error")]
+    assert spool.pending(tmp_path) == set()
+
+
+def test_what_is_no_file_is_left_alone(path: Path) -> None:
+    os.mkfifo(path)
+
+    assert Spool.adopted(path) is None
+    assert spool.pending(path.parent) == set()
+
+
+def test_a_file_of_another_user_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Spool(path).append([(entry(),)])
+    _run_as(path.stat().st_uid + 1, monkeypatch)
+
+    assert Spool.adopted(path) is None
+    assert spool.pending(path.parent) == set()
+
+
+def test_nothing_is_written_through_a_link(path: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    path.with_suffix(".new").symlink_to(precious)
+
+    with pytest.raises(OSError, match="no regular file of ours"):
+        Spool(path).append([(entry(),)])
+
+    assert precious.read_text() == "precious"
+
+
+def test_what_a_crash_left_of_a_new_file_is_not_read(path: Path) -> None:
+    path.with_suffix(".new").write_text("half a li")
+    own, kept = Spool(path), entry()
+
+    own.append([(kept,)])
+
+    assert requests(own) == [kept.request_id]
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+async def test_a_folder_that_others_may_write_is_refused_with_what_to_do(
+    own: str, tmp_path: Path, mode: int
+) -> None:
+    async with await psycopg.AsyncConnection.connect(own) as connection:
+        folder = await spool.folder_for(tmp_path, connection)
+        folder.chmod(mode)
+        with pytest.raises(UnsafeFolder, match=rf"{folder} may be written by others .*chmod go-w"):
+            await spool.folder_for(tmp_path, connection)
+
+
+@pytest.fixture
+def base(tmp_path: Path, mode: int) -> Path:
+    tmp_path.chmod(mode)
+    return tmp_path
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777])
+async def test_a_parent_that_others_may_write_is_told(own: str, base: Path) -> None:
+    """A container's own volume is so, and nobody else is there."""
+    async with await psycopg.AsyncConnection.connect(own) as connection:
+        with capture_logs() as logs:
+            folder = await spool.folder_for(base, connection)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [line["what_to_do"] for line in logs] == [f"chmod go-w {base}"]
+
+
+@pytest.mark.parametrize("mode", [0o1777])
+async def test_a_parent_where_nobody_renames_what_is_anothers_will_do(own: str, base: Path) -> None:
+    async with await psycopg.AsyncConnection.connect(own) as connection:
+        found = await spool.folder_for(base, connection)
+
+    assert found.parent == base
+
+
+async def test_a_folder_of_another_user_or_a_link_to_one_is_refused(
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await psycopg.AsyncConnection.connect(own) as connection:
+        folder = await spool.folder_for(tmp_path, connection)
+        with monkeypatch.context() as another:
+            _run_as(folder.stat().st_uid + 1, another)
+            with pytest.raises(UnsafeFolder, match="belongs to user"):
+                await spool.folder_for(tmp_path, connection)
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(tmp_path / "moved")
+        with pytest.raises(UnsafeFolder, match="symbolic link"):
+            await spool.folder_for(tmp_path, connection)
+
+
+def _run_as(user: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
 
 
 async def test_each_database_has_a_folder_of_its_own(own: str, tmp_path: Path) -> None:

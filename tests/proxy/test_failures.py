@@ -9,6 +9,7 @@ from proxy import failures
 from proxy.adapters.base import ErrorClass
 from proxy.failures import VENDORS, Example
 
+MODEL, FUNDS = "model_unavailable", "credential_funds"
 PAGE = Path(settings.BASE_DIR) / "docs" / "failures.md"
 
 
@@ -40,6 +41,8 @@ def test_every_vendor_shows_every_class_that_it_can_state() -> None:
         ("gemini", Example(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum"), "context"),
         ("openai", Example(400, "content_filter"), "content"),
         ("openai", Example(403, "", "Your input was flagged by moderation"), "content"),
+        ("openai", Example(403, "", "Content violates usage guidelines. Failed check: X"), "content"),
+        ("openai", Example(403, "", "Failed check: SAFETY_CHECK_TYPE_BIO"), "content"),
         ("openai", Example(400, "invalid_value"), ""),
         ("openai", Example(429, "rate_limit_exceeded", "too many tokens"), ""),
         ("anthropic", Example(400, "invalid_request_error"), ""),
@@ -50,3 +53,24 @@ def test_what_another_target_may_answer_is_told_from_other_mistakes(
     kind: str, example: Example, refused_for: str
 ) -> None:
     assert failures.failure(kind, example).refused_for == refused_for
+
+
+@pytest.mark.parametrize(
+    ("kind", "example", "error_class"),
+    [
+        ("openai", Example(403, "", "Content violates usage guidelines. Failed check: X"), "caller"),
+        ("openai", Example(402, "", "You requested up to 32000 tokens, but can only afford 27"), MODEL),
+        ("openai", Example(402, "", "Prompt tokens limit exceeded: 230799 > 91442"), MODEL),
+        ("openai", Example(402, "", "You requested up to 32000 tokens, but can only afford 0"), FUNDS),
+        ("openai", Example(402, "", "Insufficient credits"), FUNDS),
+        ("gemini", Example(403, "PERMISSION_DENIED", "no permission to access the File abc"), "caller"),
+        ("gemini", Example(403, "PERMISSION_DENIED", "CachedContent not found (or denied)"), "caller"),
+        ("gemini", Example(400, "FAILED_PRECONDITION", "The File a is not in an ACTIVE state"), "caller"),
+        ("gemini", Example(403, "PERMISSION_DENIED", "The caller does not have permission"), "credential"),
+        ("gemini", Example(400, "FAILED_PRECONDITION", "User location is not supported"), "credential"),
+    ],
+)
+def test_what_one_request_asks_for_is_not_the_credentials_fault(
+    kind: str, example: Example, error_class: str
+) -> None:
+    assert failures.failure(kind, example).error_class.value == error_class

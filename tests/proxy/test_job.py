@@ -26,7 +26,7 @@ def test_a_hold_is_bounded_by_bytes_and_by_the_callers_ceiling() -> None:
     asked = job(max_tokens=100)
     size = asked.parsed.size
 
-    assert asked.bounds(PRICED) == Bounds(
+    assert asked.bounds(PRICED, at=asked.started_at) == Bounds(
         input_tokens=size,
         output_wanted=100,
         output_least=100,
@@ -40,12 +40,12 @@ def test_anthropic_writes_its_cache_only_when_asked() -> None:
     claude = dataclasses.replace(PRICED, provider=values.provider("anthropic", kind="anthropic"))
     asked = job(messages=[{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}])
 
-    assert job().bounds(claude).base_usd == job().parsed.size * Decimal("0.000002")
-    assert asked.bounds(claude).base_usd == asked.parsed.size * Decimal("0.0000025")
+    assert job().bounds(claude, at=job().started_at).base_usd == job().parsed.size * Decimal("0.000002")
+    assert asked.bounds(claude, at=asked.started_at).base_usd == asked.parsed.size * Decimal("0.0000025")
 
 
 def test_a_model_without_a_price_is_bounded_in_tokens_only() -> None:
-    bounds = job().bounds(values.model(max_output_tokens=1_000))
+    bounds = job().bounds(values.model(max_output_tokens=1_000), at=job().started_at)
 
     assert (bounds.price_id, bounds.base_usd, bounds.usd_per_output_token) == (None, None, None)
     assert (bounds.output_wanted, bounds.output_least) == (1_000, 256)

@@ -22,6 +22,18 @@ _STATUSES = {
     529: ErrorClass.OVERLOADED,
 }
 
+# What the request points to, and the key may not see: a file of another key or one that is gone (uploads live
+# two days), a private video, a cache. Nothing of it is the key's fault.
+_NOT_FOR_THIS_KEY = (
+    *(
+        "permission to access the file",
+        "permission to access the video",
+        "youtube",
+        "is not in an active state",
+    ),
+    *("cachedcontent not found", "permission to access the cached content"),
+)
+
 
 def error_from(status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
     """The failure that an answer with an error status means."""
@@ -58,6 +70,8 @@ def _class_of(facts: Facts, details: list[Mapping[str, Any]]) -> ErrorClass:
         or facts.says("api key not valid", "api key expired")
     ):
         return ErrorClass.CREDENTIAL
+    if facts.status in (400, 403) and facts.says(*_NOT_FOR_THIS_KEY):
+        return ErrorClass.CALLER
     if facts.code == "FAILED_PRECONDITION":
         return ErrorClass.CREDENTIAL_FUNDS if facts.says("billing") else ErrorClass.CREDENTIAL
     status = facts.status

@@ -1,5 +1,6 @@
 """Failures of OpenAI and of the vendors that speak its wire, classified for routing."""
 
+import re
 from collections.abc import Mapping
 
 from proxy.adapters import faults
@@ -41,6 +42,9 @@ _CALLER = (
     "image_file_not_found",
 )
 
+# OpenRouter, with 402: what is left pays for a shorter answer or prompt, so the account is not at its end.
+_TOO_DEAR = re.compile(r"can only afford [1-9]|prompt tokens limit exceeded", re.IGNORECASE)
+
 
 def error_from(status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
     """The failure that an answer with an error status means."""
@@ -61,6 +65,8 @@ def _class_of(facts: Facts) -> ErrorClass:
 
 
 def _by_name(facts: Facts) -> ErrorClass | None:
+    if facts.status == 402 and _TOO_DEAR.search(facts.message):
+        return ErrorClass.MODEL_UNAVAILABLE
     if facts.is_any(*_FUNDS) or facts.says("exceeded your current quota", "insufficient balance"):
         return ErrorClass.CREDENTIAL_FUNDS
     if facts.is_any(*_NO_MODEL) or facts.says("is not a valid model id"):
@@ -106,8 +112,8 @@ _STATUSES = {
 
 
 def _forbidden(facts: Facts) -> ErrorClass:
-    if facts.says("flagged", "moderation"):
-        return ErrorClass.CALLER  # OpenRouter: the prompt was refused, not the key
+    if facts.says("flagged", "moderation", "violates usage guidelines", "safety_check_type"):
+        return ErrorClass.CALLER  # OpenRouter, xAI: the prompt was refused, not the key
     return (
         ErrorClass.CREDENTIAL if facts.structured else ErrorClass.PROVIDER
     )  # a CDN's page says nothing of the key

@@ -25,16 +25,18 @@ from proxy.reliability.breakers.decisions import Outcome, Rows
 from proxy.reliability.breakers.passage import Pair, Passage, sample_of
 from proxy.reliability.breakers.reports import Probe
 from proxy.reliability.breakers.store import PostgresRows
+from proxy.reliability.breakers.teams import NOBODY
 from proxy.reliability.breakers.telling import AWAY, RETRY_SECONDS, Teller
 from proxy.reliability.breakers.watch import Watch
-from proxy.reliability.reactions import REACTIONS
+from proxy.reliability.reactions import counts
 
 log = structlog.get_logger(__name__)
 
 CLAIM_SECONDS = 2.0  # a call that waits longer for leave is refused
-GRACE_SECONDS = 2.0  # a probe is kept for its call's deadline and this much more
+GRACE_SECONDS = 2.0  # a probe is kept until its call's deadline (or PROBE_SECONDS) and this much more
 STEP_SECONDS = 2.0  # a clock that is further off was set anew
 DRIFT_SECONDS = 0.001  # from one reading to the next
+PROBE_SECONDS = 30.0  # of a probe that says nothing others need not wait longer
 CHECK_SECONDS = 10.0  # a health check's probe is kept so long
 
 
@@ -87,15 +89,13 @@ class Breakers:
 
     async def admit(self, model: ModelRow, *, until: float) -> Passage | None:
         """Leave from the provider's breaker and the model's, or None. ``until``: the call's deadline."""
-        pair = self._pairs.get(model.id)
-        if pair is None or pair.row is not model:
-            pair = self._pair(model)
+        pair = self._pair_of(model)
         if pair.provider.shut or pair.model.shut:
             return await self._admitted_by_probe(pair, until)
         return Passage(self, pair)
 
     async def _admitted_by_probe(self, pair: Pair, until: float) -> Passage | None:
-        shut = [watch for watch in (pair.provider, pair.model) if watch.shut]
+        shut = [watch for watch in pair.watches if watch.shut]
         under_way = next((watch.claim for watch in shut if watch.claim is not None), None)
         if under_way is not None:  # its answer says whether there is any use in asking
             await asyncio.wait([under_way], timeout=CLAIM_SECONDS)
@@ -116,7 +116,7 @@ class Breakers:
 
     async def _claimed(self, pair: Pair, shut: Sequence[Watch], until: float) -> Passage | None:
         """The one probe over all workers, or a passage like any other if it is closed by now."""
-        seconds = max(0.0, until - self._clock()) + GRACE_SECONDS
+        seconds = min(max(0.0, until - self._clock()), PROBE_SECONDS) + GRACE_SECONDS
         try:
             outcome = await self._ask(shut, seconds)
         except AWAY as error:
@@ -130,9 +130,8 @@ class Breakers:
         if outcome.decision.leave is Leave.REFUSED:
             return None
         probes = [watch for watch in shut if watch.circuit.state is State.HALF_OPEN]
-        if not probes and (pair.provider.shut or pair.model.shut):
-            return None
-        return Passage(self, pair, probes=probes)
+        shut_again = not probes and (pair.provider.shut or pair.model.shut)
+        return None if shut_again else Passage(self, pair, probes=probes)
 
     async def _ask(self, shut: Sequence[Watch], seconds: float) -> Outcome:
         decide = partial(
@@ -144,6 +143,12 @@ class Breakers:
         outcome = await self._rows.change([watch.key for watch in shut], decide, worker=self._worker)
         self._learn_outcome(outcome)
         return outcome
+
+    def refuses(self, model: ModelRow) -> bool:
+        """Whether ``admit`` would refuse without asking anybody. A look: nothing is taken by it."""
+        shut = [watch for watch in self._pair_of(model).watches if watch.shut]
+        asking = any(watch.claim is not None for watch in shut)  # nobody knows before the answer
+        return not asking and not all(watch.may_ask(self.now()) for watch in shut)
 
     def wait(self, model: ModelRow) -> float:
         """Seconds until a call may pass, or at least a probe. 0: now."""
@@ -180,8 +185,9 @@ class Breakers:
         watch = self._watch(Key(provider.id), provider)
         at, generation = self.now(), watch.generation
         if error is not None:
-            if REACTIONS[error.error_class].counts and watch.failed(
-                generation, at, blamed=ENDPOINT, sample=sample_of(error, None, ENDPOINT)
+            sample = sample_of(error, None, ENDPOINT)
+            if counts(error) and watch.failed(
+                generation, at, blamed=ENDPOINT, sample=sample, team=NOBODY, began=at
             ):
                 self.note(watch, urgent=True)
         elif watch.circuit.drained_since is not None:
@@ -206,7 +212,6 @@ class Breakers:
     # What the others know, and what they are told.
 
     def note(self, watch: Watch, *, urgent: bool) -> None:
-        """``watch`` has something to tell."""
         self._teller.note(watch, urgent=urgent)
 
     async def tell(self) -> None:
@@ -259,6 +264,10 @@ class Breakers:
         )
 
     # Watches, made when first asked for, with the provider's policy of that moment.
+
+    def _pair_of(self, model: ModelRow) -> Pair:
+        pair = self._pairs.get(model.id)
+        return pair if pair is not None and pair.row is model else self._pair(model)
 
     def _pair(self, model: ModelRow) -> Pair:
         provider = self._watch(Key(model.provider.id), model.provider)

@@ -16,7 +16,8 @@
     any        fast again                                     unchanged   returned
 
 Every opening and closing begins a new generation; results of calls admitted in an earlier one do not count. A
-provider's breaker opens only when failures do not come from one model alone, or did not reach the vendor.
+provider's breaker opens only when failures do not come from one model alone, or did not reach the vendor. No
+breaker opens for failures, or slow streams, of one team alone while another is being served (``teams``).
 """
 
 import dataclasses
@@ -26,18 +27,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from proxy.reliability.breakers import drain
+from proxy.reliability.breakers import drain, teams
 from proxy.reliability.breakers.circuit import Changed, Circuit, Forced, Leave, Reason, State, Transition
 from proxy.reliability.breakers.counts import (
     ENDPOINT,
     SAMPLES,
     Counts,
     Policy,
+    Slice,
     slices_added,
     slices_within,
     totals,
 )
 from proxy.reliability.breakers.reports import Probe, Report, Run
+from proxy.reliability.breakers.teams import Served, Teams
 
 
 def apply(circuit: Circuit, policy: Policy, report: Report, now: float) -> Changed:
@@ -109,8 +112,9 @@ def force(circuit: Circuit, forced: Forced, *, note: str, now: float) -> Changed
 
 
 def _probe_ended(circuit: Circuit, probe: Probe, now: float) -> Changed:
-    if circuit.state is not State.HALF_OPEN or probe.number != circuit.counts.probes:
-        return Changed(circuit, [])  # another probe is out by now
+    is_present = probe.number == circuit.counts.probes
+    if circuit.state is not State.HALF_OPEN or not (is_present or probe.failed is False):
+        return Changed(circuit, [])  # another probe is out by now, and a late success is a success
     if probe.failed is None:
         return Changed(dataclasses.replace(circuit, probe_worker=None, probe_expires_at=None), [])
     evidence = {"probe": probe.number, "samples": _plain([probe.sample] if probe.sample else [])}
@@ -145,7 +149,8 @@ def _begun(circuit: Circuit, state: State, *, opened_at: float | None) -> Circui
 def _counted(circuit: Circuit, policy: Policy, report: Report, now: float) -> tuple[Circuit, bool]:
     """The circuit with the report's calls, and whether there were too many failures in a row among them."""
     counts = circuit.counts
-    run = _run_on(circuit, policy, report.runs)
+    served = counts.served.added(report.served)
+    run = _run_on(circuit, policy, report.runs, served)
     failing = {model: at for model, at in run.failing.items() if at > now - policy.window}
     counts = msgspec.structs.replace(
         counts,
@@ -153,6 +158,8 @@ def _counted(circuit: Circuit, policy: Policy, report: Report, now: float) -> tu
         consecutive=run.calls,
         run_began=run.began,
         run_blamed=sorted(run.blamed),
+        run_teams=run.teams,
+        served=served,
         failing=failing,
         samples=[*counts.samples, *report.samples][-SAMPLES:],
     )
@@ -167,43 +174,51 @@ class _RunOn(NamedTuple):
     calls: int
     began: float
     blamed: set[str]
+    teams: Teams
     failing: dict[str, float]
     too_long: bool
 
 
-def _run_on(circuit: Circuit, policy: Policy, runs: Iterable[Run]) -> _RunOn:
+def _run_on(circuit: Circuit, policy: Policy, runs: Iterable[Run], served: Served) -> _RunOn:
     """Failures since the last success. A success that is older than the run does not end it: workers tell of
     theirs late, as long as nothing else is wrong."""
     counts = circuit.counts
     calls, began, blamed, failing = counts.consecutive, counts.run_began, {*counts.run_blamed}, counts.failing
-    too_long = False
+    whose, too_long = counts.run_teams, False
     for run in runs:
         if run.failed:
             began = min(began, run.since) if calls else run.since  # another worker's may be told late
             calls += run.calls
             blamed |= run.blamed.keys()
+            whose = teams.added(whose, run.teams)
             failing = failing | {m: max(at, failing.get(m, at)) for m, at in run.blamed.items()}
-            too_long |= calls >= policy.failures and _is_spread(circuit, blamed)
+            enough = calls >= policy.failures and _is_spread(circuit, blamed)
+            too_long |= enough and not teams.is_one_alone(whose, served, policy.window)
         elif run.at >= began:
-            calls, blamed = 0, set()
-    return _RunOn(calls, began, blamed, failing, too_long)
+            calls, blamed, whose = 0, set(), {}
+    return _RunOn(calls, began, blamed, whose, failing, too_long)
 
 
 def _reason(circuit: Circuit, policy: Policy, report: Report, too_long: bool, now: float) -> Reason | None:
     """Why it opens, if it does. Only bad news opens it: a success never does."""
     if too_long:
         return Reason.CONSECUTIVE_FAILURES
-    seen = totals(circuit.counts.slices)
+    slices, served = circuit.counts.slices, circuit.counts.served
+    seen = totals(slices)
     failed = any(run.failed for run in report.runs)
     spread = _is_spread(circuit, circuit.counts.failing)
     too_many = seen.failures >= policy.failure_rate * seen.calls
     if failed and spread and too_many and seen.calls >= policy.min_calls:
-        return Reason.FAILURE_RATE
+        whose = teams.added(*(one.failing for one in slices))
+        if not teams.is_one_alone(whose, served, policy.window):
+            return Reason.FAILURE_RATE
     # One slow model is not its provider's slowness: that drains (below), it does not open.
     may_be_slow = policy.slow_seconds is not None and not circuit.of_provider
     slow = may_be_slow and any(one.slow for one in report.slices)
     if slow and seen.timed >= policy.min_calls and seen.slow >= policy.slow_rate * seen.timed:
-        return Reason.SLOW_RATE
+        whose = teams.added(*(one.slowed for one in slices))
+        if not teams.is_one_alone(whose, served, policy.window):
+            return Reason.SLOW_RATE
     return None
 
 
@@ -233,13 +248,21 @@ def _drained_or_returned(circuit: Circuit, policy: Policy, report: Report, now: 
 
 def _evidence(circuit: Circuit, policy: Policy, now: float) -> dict[str, Any]:
     counts = circuit.counts
+    slices = slices_within(counts.slices, policy, now)
     return {
-        **totals(slices_within(counts.slices, policy, now))._asdict(),
+        **totals(slices)._asdict(),
         "consecutive": counts.consecutive,
         "window_seconds": policy.window,
         "models": sorted(int(model) for model in counts.failing if model != str(ENDPOINT)),
+        "teams": _named(counts, slices),
         "samples": _plain(counts.samples),
     }
+
+
+def _named(counts: Counts, slices: Iterable[Slice]) -> list[int]:
+    """Teams whose calls failed or were slow: not all of them, two of each slice at most."""
+    whose = {*counts.run_teams}.union(*({*one.failing, *one.slowed} for one in slices))
+    return sorted(int(team) for team in whose if team != str(teams.NOBODY))
 
 
 def _plain(samples: Iterable[Any]) -> Any:

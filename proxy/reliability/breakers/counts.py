@@ -10,6 +10,8 @@ from typing import NamedTuple, Self
 import msgspec
 
 from catalog.snapshot import ProviderRow
+from proxy.reliability.breakers import teams
+from proxy.reliability.breakers.teams import Served, Teams
 
 SLICES = 6  # of the window: the rate is over five to six sixths of it
 SAMPLES = 5
@@ -57,13 +59,18 @@ class Policy(NamedTuple):
 
 
 class Slice(msgspec.Struct, omit_defaults=True):
-    """The calls that ended in one sixth of the window. ``timed``: those whose first token was measured."""
+    """The calls that ended in one sixth of the window. ``timed``: those whose first token was measured.
+
+    ``failing``, ``slowed``: whose calls failed, and whose were slow.
+    """
 
     start: float
     calls: int = 0
     failures: int = 0
     timed: int = 0
     slow: int = 0
+    failing: Teams = {}
+    slowed: Teams = {}
 
 
 class Pace(msgspec.Struct, omit_defaults=True):
@@ -96,7 +103,9 @@ class Counts(msgspec.Struct, omit_defaults=True):
     """What the shared row keeps as JSON.
 
     ``failing``  model id (text, as JSON has it; ENDPOINT for none) to its last failure
-    ``run_began`` the first of the ``consecutive`` failures; ``run_blamed`` whose they are
+    ``run_began`` the first of the ``consecutive`` failures; ``run_blamed`` whose they are: of which models;
+    ``run_teams`` of which teams
+    ``served``   the teams that were served last, as far as was told
     ``probes``   how many probes went out since the opening: the number of the present one
     ``unreached`` it opened as calls did not reach the vendor: a health check may be its probe
     ``slowed``   it opened as first tokens came late: an answer without one does not show that they do not
@@ -109,6 +118,8 @@ class Counts(msgspec.Struct, omit_defaults=True):
     consecutive: int = 0
     run_began: float = 0.0
     run_blamed: list[str] = []
+    run_teams: Teams = {}
+    served: Served = msgspec.field(default_factory=Served)
     failing: dict[str, float] = {}
     samples: list[Sample] = []
     probes: int = 0
@@ -160,6 +171,8 @@ def slices_added(mine: Iterable[Slice], others: Iterable[Slice]) -> list[Slice]:
         at.failures += one.failures
         at.timed += one.timed
         at.slow += one.slow
+        at.failing = teams.added(at.failing, one.failing)
+        at.slowed = teams.added(at.slowed, one.slowed)
     return [added[start] for start in sorted(added)]
 
 

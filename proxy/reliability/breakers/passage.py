@@ -9,12 +9,14 @@ from catalog.snapshot import ModelRow
 from proxy.adapters.base import VendorError
 from proxy.reliability.breakers.counts import ENDPOINT, Sample
 from proxy.reliability.breakers.reports import Probe
+from proxy.reliability.breakers.teams import NOBODY
 from proxy.reliability.breakers.watch import Watch
-from proxy.reliability.reactions import REACTIONS
+from proxy.reliability.reactions import counts
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")  # a vendor's code; its sentences may quote the prompt
 
 
+NO_REQUEST = uuid.UUID(int=0)
 WHOLE_ANSWERS_DO = 10  # cool-downs after an opening for slow first tokens
 
 
@@ -24,6 +26,10 @@ class Pair(NamedTuple):
     row: ModelRow
     provider: Watch
     model: Watch
+
+    @property
+    def watches(self) -> tuple[Watch, Watch]:
+        return self.provider, self.model
 
 
 class Board(Protocol):
@@ -35,11 +41,13 @@ class Board(Protocol):
 class Passage:
     """``end`` must be called on every way out; only the first one counts. It never waits, never raises."""
 
-    __slots__ = ("_board", "_generations", "_pair", "_probes", "_proving", "_trial")
+    __slots__ = ("_began", "_board", "_generations", "_is_proved", "_pair", "_probes", "_proving", "_trial")
 
     def __init__(self, board: Board, pair: Pair, *, probes: Collection[Watch] = ()) -> None:
         provider, model = pair.provider, pair.model
         self._board = board
+        self._began = board.now()
+        self._is_proved = False
         self._pair: Pair | None = pair
         self._generations = (provider.circuit.generation, model.circuit.generation)
         self._probes = {watch.key: watch.circuit.counts.probes for watch in probes} if probes else None
@@ -50,6 +58,18 @@ class Passage:
     def is_probe(self) -> bool:
         return self._probes is not None
 
+    def proved(self, *, first_token: float) -> None:
+        """A stream's first content came after ``first_token`` seconds: a probe has shown what it was to show.
+
+        The stream's end, however late, then says no more of it."""
+        if self._pair is None or self._probes is None or self._is_proved:
+            return
+        self._is_proved = True
+        pair = self._pair
+        for watch, generation in zip(pair.watches, self._generations, strict=True):
+            if watch.key in self._probes:
+                self._end_probe(watch, generation, pair, None, True, NO_REQUEST, first_token)
+
     def end(
         self,
         error: VendorError | None,
@@ -58,30 +78,40 @@ class Passage:
         request_id: uuid.UUID,
         first_token: float | None = None,
         counted: bool = True,
+        team: int = NOBODY,
     ) -> None:
         """``succeeded`` for a good answer; else the failure, or None for neither (cancelled, our own fault).
 
         ``first_token``: seconds to a stream's first content. ``counted`` False: a further failure of the same
-        request on the same model, which says nothing new (a probe's always does).
+        request on the same model, which says nothing new (a probe's always does). ``team``: the caller's.
         """
         pair, self._pair = self._pair, None
         if pair is None:
             return
         at = self._board.now()
-        failure = error if not succeeded and error and REACTIONS[error.error_class].counts else None
-        for watch, generation in zip((pair.provider, pair.model), self._generations, strict=True):
+        failure = error if not succeeded and error and counts(error) else None
+        for watch, generation in zip(pair.watches, self._generations, strict=True):
             # What never reached the vendor says nothing about one of its models.
             told = failure if failure is None or failure.sent or watch is pair.provider else None
             if self._probes is not None and watch.key in self._probes:
-                self._end_probe(watch, generation, pair, told, succeeded, request_id, first_token)
+                if not self._is_proved:
+                    self._end_probe(watch, generation, pair, told, succeeded, request_id, first_token)
             elif succeeded:
                 proving = self._proving and watch is pair.provider
-                if watch.succeeded(generation, at, first_token, proving=proving, trial=self._trial):
+                if watch.succeeded(
+                    generation,
+                    at,
+                    first_token,
+                    team=team,
+                    began=self._began,
+                    proving=proving,
+                    trial=self._trial,
+                ):
                     self._board.note(watch, urgent=False)
             elif told is not None and counted:
                 blamed = pair.row.id if told.sent else ENDPOINT
                 sample = sample_of(told, request_id, pair.row.id)
-                if watch.failed(generation, at, blamed=blamed, sample=sample):
+                if watch.failed(generation, at, blamed=blamed, sample=sample, team=team, began=self._began):
                     self._board.note(watch, urgent=True)
 
     def _end_probe(

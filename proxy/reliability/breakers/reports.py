@@ -5,6 +5,7 @@ Bounded, however long PostgreSQL is away: slices of the window, a few runs, a fe
 
 from dataclasses import dataclass, field
 
+from proxy.reliability.breakers import teams
 from proxy.reliability.breakers.counts import (
     SAMPLES,
     Pace,
@@ -17,6 +18,7 @@ from proxy.reliability.breakers.counts import (
     slices_added,
     slices_within,
 )
+from proxy.reliability.breakers.teams import NOBODY, Served, Teams
 
 RUNS = 64  # alternations kept between two reports; the oldest are dropped: they ended long ago
 
@@ -25,7 +27,7 @@ RUNS = 64  # alternations kept between two reports; the oldest are dropped: they
 class Run:
     """Calls in a row with the same end. ``since`` the first of them ended, ``at`` the last.
 
-    ``blamed``: of failures, the model's id (as text) or ENDPOINT to the last one.
+    ``blamed``: of failures, the model's id (as text) or ENDPOINT to the last one; ``teams``: whose they are.
     """
 
     failed: bool
@@ -33,6 +35,7 @@ class Run:
     since: float
     at: float
     blamed: dict[str, float] = field(default_factory=dict)
+    teams: Teams = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +59,45 @@ class Report:
     probe: Probe | None = None
     fast: int = 0  # streams in a row that began in time, of calls admitted while the provider was drained
     late: bool = False  # one of those did not
+    served: Served = field(default_factory=Served)
     trial: bool | None = None  # the call that a drained provider was given to prove itself: it was fast
 
     @property
     def is_empty(self) -> bool:
         return not self.slices and self.probe is None and self.trial is None and not self.fast
 
-    def succeeded(self, policy: Policy, at: float, first_token: float | None) -> None:
+    def succeeded(
+        self, policy: Policy, at: float, first_token: float | None, *, team: int = NOBODY, began: float = 0.0
+    ) -> None:
         """A good answer. ``first_token`` in seconds, None when it was not streamed."""
         current = self._slice(policy, at)
         current.calls += 1
         if first_token is not None:
             current.timed += 1
-            current.slow += policy.is_slow(first_token)
+            if policy.is_slow(first_token):
+                current.slow += 1
+                teams.add(current.slowed, team, began)
+        self.served.add(team, at)
         self._ran(failed=False, at=at)
 
-    def failed(self, policy: Policy, at: float, *, blamed: int, sample: Sample) -> None:
-        """A failure that counts. ``blamed``: the model's id, or ENDPOINT."""
+    def failed(
+        self,
+        policy: Policy,
+        at: float,
+        *,
+        blamed: int,
+        sample: Sample,
+        team: int = NOBODY,
+        began: float = 0.0,
+    ) -> None:
+        """A failure that counts. ``blamed``: the model's id, or ENDPOINT. ``began``: when it was admitted."""
         current = self._slice(policy, at)
         current.calls += 1
         current.failures += 1
+        teams.add(current.failing, team, began)
         self._ran(failed=True, at=at)
         self.runs[-1].blamed[str(blamed)] = at
+        teams.add(self.runs[-1].teams, team, began)
         self.samples = [*self.samples, sample][-SAMPLES:]
 
     def paced(self, policy: Policy, at: float, first_token: float) -> None:
@@ -107,6 +127,7 @@ class Report:
             probe=later.probe or self.probe,
             fast=later.fast if later.late else self.fast + later.fast,
             late=self.late or later.late,
+            served=self.served.added(later.served),
             trial=self.trial if later.trial is None else later.trial,
         )
 

@@ -19,7 +19,8 @@ from psycopg_pool import AsyncConnectionPool
 from metering.sweeper import LEASE_SECONDS
 from proxy.reliability.breakers.circuit import Circuit, Forced, Key, State, Transition
 from proxy.reliability.breakers.counts import Counts
-from proxy.reliability.breakers.decisions import Decide, Outcome, Row
+from proxy.reliability.breakers.decisions import Decide, Decision, Outcome, Row
+from proxy.reliability.breakers.teams import Served
 from proxy.reliability.listening import CHANNEL
 
 TABLE = "proxy_breaker"
@@ -64,6 +65,16 @@ INSERT INTO proxy_breakerevent (breaker_id, at, was, now, reason, evidence, work
 VALUES (%(breaker)s, to_timestamp(%(at)s), %(was)s, %(now)s, %(reason)s, %(evidence)s, %(worker)s, '')
 """
 
+# Good calls are told only while something is wrong, but the ledger has them. Its last entries will do.
+OTHERS_SERVED = """
+SELECT e.team_id AS team, extract(epoch FROM max(e.booked_at))::float8 AS at
+FROM metering_costentry e JOIN catalog_languagemodel m ON m.id = e.model_id
+WHERE e.id > (SELECT max(id) FROM metering_costentry) - 2000
+    AND e.kind = 'attempt' AND e.outcome = 'ok' AND e.team_id <> %(team)s
+    AND m.provider_id = %(provider)s AND (%(model)s = 0 OR m.id = %(model)s)
+GROUP BY e.team_id ORDER BY at DESC LIMIT 1
+"""
+
 
 class PostgresRows:
     """``breaker_decisions.Rows`` over the worker's pool. ``clock``: an SQL expression for the time."""
@@ -84,6 +95,8 @@ class PostgresRows:
                 now = await self._clock(connection)
                 rows = {key: Row(circuit_of(row), row["holder_alive"]) for key, row in locked.items()}
                 decision = decide(rows, now)
+                if await _others_are_served(connection, rows, decision):
+                    decision = decide(rows, now)
                 for key, circuit in decision.circuits.items():
                     was = rows[key].circuit
                     decision.circuits[key] = await _write(connection, locked[key]["id"], was, circuit, now)
@@ -144,6 +157,31 @@ async def _locked(connection: psycopg.AsyncConnection[Any], keys: Sequence[Key])
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(LOCKED, _arrays(keys))
         return {_key(row): row for row in await cursor.fetchall()}
+
+
+async def _others_are_served(
+    connection: psycopg.AsyncConnection[Any], rows: dict[Key, Row], decision: Decision
+) -> bool:
+    """Whether a breaker would open for one team's failures and the ledger knows of others who were served,
+    by whichever worker: ``rows`` have it then."""
+    found = False
+    for key, transition in decision.transitions:
+        names = transition.evidence.get("teams", ())
+        if transition.now is not State.OPEN or len(names) != 1:
+            continue
+        where = {"team": int(names[0]), "provider": key.provider, "model": key.model}
+        cursor = await connection.execute(OTHERS_SERVED, where)
+        other = await cursor.fetchone()
+        if other is not None:
+            found = True
+            _note_served(rows, key, Served(team=other[0], at=other[1]))
+    return found
+
+
+def _note_served(rows: dict[Key, Row], key: Key, served: Served) -> None:
+    row = rows[key]
+    counts = msgspec.structs.replace(row.circuit.counts, served=row.circuit.counts.served.added(served))
+    rows[key] = row._replace(circuit=dataclasses.replace(row.circuit, counts=counts))
 
 
 async def _write(

@@ -87,12 +87,20 @@ class Watch:
     # How calls ended. Each says whether the others are to be told of it (soon).
 
     def succeeded(
-        self, generation: int, at: float, first_token: float | None, *, proving: bool, trial: bool
+        self,
+        generation: int,
+        at: float,
+        first_token: float | None,
+        *,
+        team: int,
+        began: float,
+        proving: bool,
+        trial: bool,
     ) -> bool:
         report, policy = self.report, self.policy
         if report.generation != generation:
             return False
-        report.succeeded(policy, at, first_token)
+        report.succeeded(policy, at, first_token, team=team, began=began)
         news = self.troubled or policy.is_slow(first_token)
         if first_token is not None and self.circuit.of_provider:
             report.paced(policy, at, first_token)
@@ -102,11 +110,13 @@ class Watch:
                 report.proved(fast=fast, trial=trial)
         return news
 
-    def failed(self, generation: int, at: float, *, blamed: int, sample: Sample) -> bool:
+    def failed(
+        self, generation: int, at: float, *, blamed: int, sample: Sample, team: int, began: float
+    ) -> bool:
         """Refuses here at once when what is known here is enough to open it."""
         if self.report.generation != generation:
             return False
-        self.report.failed(self.policy, at, blamed=blamed, sample=sample)
+        self.report.failed(self.policy, at, blamed=blamed, sample=sample, team=team, began=began)
         self._guess(at)
         return True
 

@@ -18,6 +18,7 @@ from catalog import vault
 from catalog.snapshot import CredentialRow, ModelRow
 from proxy.adapters.base import VendorError
 from proxy.reliability.credentials import rests, vendor_limits
+from proxy.reliability.credentials.doubts import Doubts
 from proxy.reliability.credentials.rests import Place, Refusal, Rest
 from proxy.reliability.credentials.store import Finding
 
@@ -40,11 +41,19 @@ class Lease:
         self.began = began
         self._ended = False
 
-    def end(self, error: VendorError | None, headers: Mapping[str, str], request_id: uuid.UUID) -> None:
-        """``error`` None: a good answer. ``headers``: the vendor's, names in lower case."""
+    def end(
+        self,
+        error: VendorError | None,
+        headers: Mapping[str, str],
+        request_id: uuid.UUID,
+        *,
+        team: int = 0,
+    ) -> None:
+        """``error`` None: a good answer. ``headers``: the vendor's, names in lower case. ``team``: whose call
+        it was, as one team's refusals may be its own fault (see ``doubts``); 0: nobody's."""
         if not self._ended:
             self._ended = True
-            self._credentials.ended(self, error, headers, request_id)
+            self._credentials.ended(self, error, headers, request_id, team)
 
     def cancel(self) -> None:
         """The call told nothing of the credential: it was never sent, or its caller left."""
@@ -65,6 +74,7 @@ class Credentials:
         self._shared: dict[Place, Rest] = {}
         self._own: dict[Place, Rest] = {}  # not yet known to the others
         self._soft: dict[Place, float] = {}  # until when others are preferred
+        self._doubts = Doubts()
         self.found: dict[Place, Finding] = {}  # to be told to the others
         self.over: dict[Place, str] = {}  # ended by a good answer: the fingerprint
         self.wake: Callable[[], None] = lambda: None  # told when there is something to tell
@@ -113,22 +123,29 @@ class Credentials:
             del self._in_flight[key]
 
     def ended(
-        self, lease: Lease, error: VendorError | None, headers: Mapping[str, str], request_id: uuid.UUID
+        self,
+        lease: Lease,
+        error: VendorError | None,
+        headers: Mapping[str, str],
+        request_id: uuid.UUID,
+        team: int,
     ) -> None:
         self.freed(lease)
         if error is None:
             self._went_well(lease)
         else:
-            self._refused(lease, error, request_id)
+            self._refused(lease, error, request_id, team)
             headers = headers or error.headers
         if len(lease.model.provider.credentials) > 1:
             self._note_room(lease, headers)
 
     def _went_well(self, lease: Lease) -> None:
         """A good answer ends the rests that were over when its call began: an earlier call says nothing."""
+        account, one_model = _places(lease)
+        self._doubts.served(account, one_model, now=self.clock())
         if not (self._shared or self._own):
             return
-        for place in _places(lease):
+        for place in (account, one_model):
             rest = self._rest(place, lease.credential)
             if rest is not None and rest.until <= lease.began:
                 self._shared.pop(place, None)
@@ -137,7 +154,7 @@ class Credentials:
                 self.over[place] = rest.fingerprint
                 self.wake()
 
-    def _refused(self, lease: Lease, error: VendorError, request_id: uuid.UUID) -> None:
+    def _refused(self, lease: Lease, error: VendorError, request_id: uuid.UUID, team: int) -> None:
         now = self.clock()
         refusal = rests.refusal_in(error, times_before=0)
         if refusal is None:
@@ -148,9 +165,15 @@ class Credentials:
             return
         place = account if refusal.of_account else one_model
         before = self._rest(place, lease.credential)
-        if refusal.is_loud and before is not None and before.reason == refusal.reason:
-            if before.until > now:
-                return  # one of several that were in flight together
+        again = refusal.is_loud and before is not None and before.reason == refusal.reason
+        if again and before is not None and before.until > now:
+            return  # one of several that were in flight together
+        if refusal.may_be_of_request and self._doubts.is_of_request(
+            place, account=account, team=team, now=now
+        ):
+            self._soften(one_model, now + rests.DOUBTED_SECONDS)
+            return
+        if again and before is not None:
             refusal = refusal._replace(seconds=rests.rejection_seconds(before.times + 1))
         found = Rest(now + (refusal.seconds or 0.0), refusal.reason, fingerprint(lease.credential.secret))
         self._find(place, found, lease, refusal, request_id)

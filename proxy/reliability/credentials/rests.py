@@ -7,6 +7,7 @@ from proxy.adapters.base import ErrorClass, VendorError
 
 LONGEST_THROTTLE_SECONDS = 900.0  # a vendor that asks for more is asked again after this
 UNTOLD_SECONDS = 1.0  # throttled without a word of how long: others are preferred, nothing is refused
+DOUBTED_SECONDS = 1.0  # refused what may be one request's fault: the same
 FIRST_REJECTION_SECONDS = 30.0
 LONGEST_REJECTION_SECONDS = 3600.0
 
@@ -59,6 +60,11 @@ class Refusal(NamedTuple):
         """Whether it says something of all models: a key may be forbidden (403) one of them alone."""
         return self.is_loud and (self.reason == NO_FUNDS or self.status != 403)
 
+    @property
+    def may_be_of_request(self) -> bool:
+        """Whether the vendor may have meant the request alone; not with a key that it does not know (401)."""
+        return self.reason == NO_FUNDS or (self.reason == REJECTED and self.status == 403)
+
 
 def refusal_in(error: VendorError, *, times_before: int) -> Refusal | None:
     """What ``error`` says of the credential that was used; None: nothing.
@@ -94,6 +100,7 @@ def longer(one: Rest | None, other: Rest | None) -> Rest | None:
 
 
 __all__ = [
+    "DOUBTED_SECONDS",
     "LONGEST_THROTTLE_SECONDS",
     "NO_FUNDS",
     "RATE_LIMITED",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 LONGEST_SECONDS = 900.0
+LONGEST_RESET = 40  # characters; RFC 3339 with nanoseconds has 35
 UNTOLD_SECONDS = 1.0  # nothing is left, and no word of until when
 
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -47,8 +48,10 @@ def _is_nothing(value: str) -> bool:
 
 
 def _until(reset: str | None, at: dt.datetime) -> float:
-    seconds = _moment(reset, at) if reset else None
-    if seconds is None and reset:
+    if reset is None or len(reset) > LONGEST_RESET:
+        return UNTOLD_SECONDS
+    seconds = _moment(reset, at)
+    if seconds is None:
         seconds = duration(reset)
     if seconds is None:
         return UNTOLD_SECONDS
@@ -67,6 +70,8 @@ def _moment(reset: str, at: dt.datetime) -> float | None:
 
 def duration(text: str) -> float | None:
     """Seconds in "20ms", "1s", "6m0s", "1h2m3.5s" or "10"; None for anything else."""
+    if len(text) > LONGEST_RESET:  # the pattern would look for parts anew at each digit
+        return None
     parts = _PARTS.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)

@@ -4,6 +4,7 @@ Nothing is shared with the implementation but the words for states. Times are wh
 """
 
 import dataclasses
+import itertools
 import uuid
 from typing import Any, NamedTuple
 
@@ -11,11 +12,15 @@ WINDOW, SLICE = 60, 10
 
 
 class Result(NamedTuple):
-    """``blamed`` None: a good call (``slow`` or not); 0: it did not reach the vendor."""
+    """``blamed`` None: a good call (``slow`` or not); 0: it did not reach the vendor.
+
+    ``team`` 0: nobody's."""
 
     at: float
     blamed: int | None
     slow: bool = False
+    team: int = 0
+    began: float = 0
 
 
 @dataclasses.dataclass
@@ -39,21 +44,25 @@ class Reference:
     holder: tuple[uuid.UUID, float] | None = None  # worker, until
     number: int = 0
     results: list[Result] = dataclasses.field(default_factory=list)
+    served: dict[int, float] = dataclasses.field(default_factory=dict)
 
     def told(self, results: list[Result], rule: Rule, now: float) -> None:
         if self.state != "closed":
             return
-        too_long = False
         for result in results:
-            self.results.append(result)
-            too_long |= self._run_is_too_long(rule)
+            if result.blamed is None:
+                self.served[result.team] = max(result.at, self.served.get(result.team, 0))
+        too_long = False
+        for failed, together in itertools.groupby(results, lambda result: result.blamed is not None):
+            self.results += together
+            too_long |= failed and self._run_is_too_long(rule)
         if self.forced == "closed":
             return
         if too_long or self._rate_is_too_high(results, rule, now) or self._is_too_slow(results, rule, now):
             self._turn("open", now)
 
     def probe_ended(self, number: int, failed: bool | None, now: float) -> None:
-        if self.state != "half_open" or number != self.number:
+        if self.state != "half_open" or (number != self.number and failed is not False):
             return
         if failed is None:
             self.holder = None
@@ -82,7 +91,7 @@ class Reference:
     def _turn(self, state: str, now: float) -> None:
         self.state, self.generation = state, self.generation + 1
         self.opened_at = now if state == "open" else None
-        self.holder, self.number, self.results = None, 0, []
+        self.holder, self.number, self.results, self.served = None, 0, [], {}
 
     def _run(self) -> list[Result]:
         """Failures since the last success; a success older than their first is no end of them."""
@@ -96,7 +105,7 @@ class Reference:
 
     def _run_is_too_long(self, rule: Rule) -> bool:
         run = self._run()
-        return len(run) >= rule.failures and self._is_spread(run)
+        return len(run) >= rule.failures and self._is_spread(run) and not self._is_one_teams(run)
 
     def _recent(self, now: float) -> list[Result]:
         return [r for r in self.results if r.at // SLICE > now // SLICE - WINDOW // SLICE]
@@ -111,6 +120,7 @@ class Reference:
             and len(recent) >= rule.min_calls
             and 2 * len(failed) >= len(recent)
             and self._is_spread(lately)
+            and not self._is_one_teams(failed)
         )
 
     def _is_too_slow(self, new: list[Result], rule: Rule, now: float) -> bool:
@@ -119,11 +129,20 @@ class Reference:
         timed = [r for r in self._recent(now) if r.blamed is None]
         slow = [r for r in timed if r.slow]
         any_slow = any(r.slow for r in new if r in self._recent(now))
-        return any_slow and len(timed) >= rule.min_calls and 2 * len(slow) >= len(timed)
+        enough = any_slow and len(timed) >= rule.min_calls and 2 * len(slow) >= len(timed)
+        return enough and not self._is_one_teams(slow)
 
     def _is_spread(self, failures: list[Result]) -> bool:
         blamed = {r.blamed for r in failures}
         return not self.of_provider or 0 in blamed or len(blamed) > 1
+
+    def _is_one_teams(self, bad: list[Result]) -> bool:
+        """Whether all are of one team, while another is being served."""
+        whose = {result.team for result in bad}
+        began = [result.began for result in bad]
+        others = [at for team, at in self.served.items() if team and team not in whose]
+        since = max(min(began), max(began) - WINDOW)
+        return len(whose) == 1 and whose != {0} and any(at > since for at in others)
 
 
 def facts(reference: Reference) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from proxy.reliability.breakers import breaker
 from proxy.reliability.breakers.circuit import Changed, Circuit, Leave, State
 from proxy.reliability.breakers.counts import ENDPOINT, Policy, Sample
 from proxy.reliability.breakers.reports import Probe, Report
+from proxy.reliability.breakers.teams import NOBODY
 
 T = 1_800_000_000.0  # divisible by every slice used here
 POLICY = Policy(
@@ -26,22 +27,35 @@ OTHER = uuid.UUID(int=2)
 SAMPLE = Sample(request_id=str(uuid.UUID(int=7)), error_class="provider", model=1, status=500)
 
 
-def report(calls: str, *, at: float = T, generation: int = 0, of: int = 1, policy: Policy = POLICY) -> Report:
-    """Calls that ended one after another: F failed, E did not reach the vendor, S good, W good but slow."""
+def report(
+    calls: str,
+    *,
+    at: float = T,
+    generation: int = 0,
+    of: int = 1,
+    policy: Policy = POLICY,
+    team: int = NOBODY,
+    began: float | None = None,
+) -> Report:
+    """Calls that ended one after another: F failed, E did not reach the vendor, S good, W good but slow.
+
+    ``began``: when they were admitted; None: as they ended."""
     made = Report(generation)
+    admitted = at if began is None else began
     for call in calls:
         if call in "FE":
-            made.failed(policy, at, blamed=of if call == "F" else ENDPOINT, sample=SAMPLE)
+            blamed = of if call == "F" else ENDPOINT
+            made.failed(policy, at, blamed=blamed, sample=SAMPLE, team=team, began=admitted)
         else:
-            made.succeeded(policy, at, 2.5 if call == "W" else 0.1)
+            made.succeeded(policy, at, 2.5 if call == "W" else 0.1, team=team, began=admitted)
     return made
 
 
-def told(circuit: Circuit, calls: str, *, at: float = T, policy: Policy = POLICY, of: int = 1) -> Changed:
-    """The circuit after one report for each call."""
+def told(circuit: Circuit, calls: str, *, at: float = T, policy: Policy = POLICY, **fields: Any) -> Changed:
+    """The circuit after one report for each call. ``fields``: as of ``report``."""
     transitions = []
     for call in calls:
-        one = report(call, at=at, generation=circuit.generation, of=of, policy=policy)
+        one = report(call, at=at, generation=circuit.generation, policy=policy, **fields)
         circuit, more = breaker.apply(circuit, policy, one, at)
         transitions += more
     return Changed(circuit, transitions)

@@ -25,7 +25,7 @@ from psycopg_pool import AsyncConnectionPool
 from catalog.snapshot import ModelRow
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.reliability.breakers import breaker, manual
-from proxy.reliability.breakers.board import GRACE_SECONDS, Breakers
+from proxy.reliability.breakers.board import GRACE_SECONDS, PROBE_SECONDS, Breakers
 from proxy.reliability.breakers.circuit import Circuit, Forced, Key, Reason, State, Transition
 from proxy.reliability.breakers.decisions import Decide, Outcome, Row
 from proxy.reliability.breakers.passage import Passage
@@ -35,7 +35,7 @@ from tests.proxy import values
 from tests.proxy.reliability.breaker_reference import Reference, Result, Rule, facts
 
 T = 1_800_000_000.0
-CALL_SECONDS = 20.0
+CALL_SECONDS = 40.0
 WORKERS = 3
 TEST_CLOCK = "(SELECT at FROM test_clock)"
 ENDS = {
@@ -49,6 +49,7 @@ ENDS = {
     "rejected": (ErrorClass.CREDENTIAL, False),
     "cancelled": (None, False),
 }
+FIRST_TOKEN = {"ok": 0.1, "slow": 2.5}
 COUNTED = {"failed", "overloaded", "unreached"}
 
 
@@ -165,7 +166,9 @@ class Out:
     model: ModelRow
     generations: dict[Key, int]
     probes: dict[Key, int]
+    began: float
     expires_at: float
+    is_proved: bool = False
 
 
 class Workers(RuleBasedStateMachine):
@@ -237,16 +240,55 @@ class Workers(RuleBasedStateMachine):
             assert len(passages) == 1
 
     @precondition(lambda self: self.out)
-    @rule(data=st.data(), how=st.sampled_from([*ENDS]))
-    def a_call_ends(self, data: st.DataObject, how: str) -> None:
-        self.end(self.out.pop(data.draw(st.integers(0, len(self.out) - 1))), how)
+    @rule(data=st.data(), how=st.sampled_from([*ENDS]), team=st.integers(0, 3))
+    def a_call_ends(self, data: st.DataObject, how: str, team: int) -> None:
+        self.end(self.out.pop(data.draw(st.integers(0, len(self.out) - 1))), how, team=team)
 
-    @rule(number=st.integers(0, WORKERS - 1), which=st.integers(0, 1), how=st.sampled_from([*ENDS]))
-    def a_call_comes_and_ends(self, number: int, which: int, how: str) -> None:
-        out = self.ask(number, self.models[which])
-        if out is not None:
-            self.out.remove(out)
-            self.end(out, how)
+    @precondition(lambda self: self.out)
+    @rule(data=st.data(), how=st.sampled_from(["ok", "slow"]))
+    def a_stream_begins(self, data: st.DataObject, how: str) -> None:
+        """A probe has told what it can; what comes afterwards says nothing more."""
+        out = data.draw(st.sampled_from(self.out))
+        for _ in range(2):  # only the first content counts
+            out.passage.proved(first_token=FIRST_TOKEN[how])
+        if not out.is_proved:
+            out.is_proved = bool(out.probes)
+            for key in out.probes:
+                self.note_probe(out, key, out.generations[key], how)
+
+    @rule(
+        number=st.integers(0, WORKERS - 1),
+        which=st.integers(0, 1),
+        how=st.sampled_from([*ENDS]),
+        team=st.integers(0, 3),
+    )
+    def a_call_comes_and_ends(self, number: int, which: int, how: str, team: int) -> None:
+        self.come_and_end(number, which, how, team=team)
+
+    @rule(
+        which=st.integers(0, 1),
+        teams=st.permutations([1, 2, 3]),
+        how=st.sampled_from(["failed", "slow", "unreached"]),
+        data=st.data(),
+    )
+    def one_teams_calls_end_badly_together(
+        self, which: int, teams: list[int], how: str, data: st.DataObject
+    ) -> None:
+        """And another's end well, before or after those began, or between."""
+        worker = st.integers(0, WORKERS - 1)
+        when = data.draw(st.sampled_from(["before", "between", "after"]))
+        if when == "before":
+            self.come_and_end(data.draw(worker), which, "ok", team=teams[1])
+        asked = [self.ask(data.draw(worker), self.models[which]) for _ in range(self.rule_now.failures + 1)]
+        self.time_passes(1)
+        if when == "between":
+            self.come_and_end(data.draw(worker), which, "ok", team=teams[1])
+        for out in asked:
+            if out is not None:
+                self.out.remove(out)
+                self.end(out, how, team=teams[0])
+        if when == "after":
+            self.come_and_end(data.draw(worker), which, "ok", team=teams[1])
 
     @rule(number=st.integers(0, WORKERS - 1))
     def a_worker_tells(self, number: int) -> None:
@@ -267,7 +309,7 @@ class Workers(RuleBasedStateMachine):
         None: the probe is out for longer than its call may last."""
         model = self.models[which]
         for _ in range(self.rule_now.failures):
-            self.a_call_comes_and_ends(number, which, "failed")
+            self.come_and_end(number, which, "failed")
         for how in ends:
             self.tell(number)
             self.time_passes(30)
@@ -340,8 +382,8 @@ class Workers(RuleBasedStateMachine):
         try:
             for key in self.keys:
                 self.force(key, Forced.NOT)
-            for out in self.out:
-                self.end(out, "cancelled")
+            for left in self.out:
+                self.end(left, "cancelled")
             for number in range(WORKERS):
                 self.tell(number)
             for model in self.models:
@@ -375,30 +417,45 @@ class Workers(RuleBasedStateMachine):
             model=model,
             generations={key: states[key].generation for key in pair},
             probes=probes,
-            expires_at=self.now + CALL_SECONDS + GRACE_SECONDS,
+            began=self.now,
+            expires_at=self.now + min(CALL_SECONDS, PROBE_SECONDS) + GRACE_SECONDS,
         )
         self.out.append(out)
         return out
 
-    def end(self, out: Out, how: str) -> None:
-        error_class, succeeded = ENDS[how]
-        error = error_class and VendorError(error_class=error_class, message="", sent=how != "unreached")
-        request_id = uuid.uuid4()
-        first_token = 2.5 if how == "slow" else 0.1
-        for _ in range(2):  # only the first end counts
-            out.passage.end(error, succeeded=succeeded, request_id=request_id, first_token=first_token)
-        for key, generation in out.generations.items():
-            self.note_end(out, key, generation, how)
+    def come_and_end(self, number: int, which: int, how: str, *, team: int = 0) -> None:
+        out = self.ask(number, self.models[which])
+        if out is not None:
+            self.out.remove(out)
+            self.end(out, how, team=team)
 
-    def note_end(self, out: Out, key: Key, generation: int, how: str) -> None:
-        counts = how in COUNTED and not (how == "unreached" and key.model)
-        if key in out.probes:
-            slow = how == "slow" and key.model != 0
-            failed = True if counts or slow else False if how in ("ok", "slow") else None
-            self.probed[out.worker][key] = (generation, out.probes[key], failed)
-        elif counts or how in ("ok", "slow"):
-            blamed = (0 if how == "unreached" else out.model.id) if counts else None
-            result = Result(self.now, blamed, slow=how == "slow")
+    def end(self, out: Out, how: str, *, team: int = 0) -> None:
+        error_class, succeeded = ENDS[how]
+        sent = how != "unreached"
+        error = VendorError(error_class=error_class, message="", sent=sent) if error_class else None
+        for _ in range(2):  # only the first end counts
+            out.passage.end(
+                error,
+                succeeded=succeeded,
+                request_id=uuid.uuid4(),
+                first_token=FIRST_TOKEN.get(how, 0.1),
+                team=team,
+            )
+        for key, generation in out.generations.items():
+            if key not in out.probes:
+                self.note_end(out, key, generation, how, team)
+            elif not out.is_proved:
+                self.note_probe(out, key, generation, how)
+
+    def note_probe(self, out: Out, key: Key, generation: int, how: str) -> None:
+        slow = how == "slow" and key.model != 0
+        failed = True if counts(key, how) or slow else False if how in ("ok", "slow") else None
+        self.probed[out.worker][key] = (generation, out.probes[key], failed)
+
+    def note_end(self, out: Out, key: Key, generation: int, how: str, team: int) -> None:
+        if counts(key, how) or how in ("ok", "slow"):
+            blamed = (0 if how == "unreached" else out.model.id) if counts(key, how) else None
+            result = Result(self.now, blamed, slow=how == "slow", team=team, began=out.began)
             self.pending[out.worker].setdefault(key, []).append((generation, result))
 
     def tell(self, number: int) -> None:
@@ -410,6 +467,11 @@ class Workers(RuleBasedStateMachine):
     def force(self, key: Key, forced: Forced) -> None:
         self.transitions += [(key, self.rows.force(key, forced))]
         self.reference[key].force(forced.value, self.now)
+
+
+def counts(key: Key, how: str) -> bool:
+    """Whether it is a failure of this breaker's."""
+    return how in COUNTED and not (how == "unreached" and key.model)
 
 
 class Watched:

@@ -27,6 +27,8 @@ DOWN = VendorError(error_class=ErrorClass.PROVIDER, message="", status=500, code
 UNREACHED = VendorError(error_class=ErrorClass.TRANSPORT, message="", sent=False)
 REQUEST = uuid.UUID(int=7)
 
+A, B = 1, 2  # teams
+
 
 class House:
     """Two models of one provider: opens at 2 failures in a row, rests 0.2 s; drained at 0.3 s for 0.6 s."""
@@ -353,6 +355,116 @@ async def test_what_opened_for_slow_streams_closes_for_a_fast_one_and_not_for_a_
 
     await until(lambda: state(worker, model) is State.CLOSED)
     assert await events(house) == [("slow_rate",), ("cooldown_over",), ("probe_succeeded",)]
+
+
+async def test_one_teams_burst_of_failures_refuses_nobody_while_another_is_served(house: House) -> None:
+    first, second = await house.worker(), await house.worker()
+    slow = [await passage(first, house.model) for _ in range(5)]
+    (await passage(first, house.model)).end(None, succeeded=True, request_id=REQUEST, team=B)
+    for one in slow:
+        one.end(DOWN, succeeded=False, request_id=REQUEST, team=A)
+    await first.tell()
+
+    assert not first.refuses(house.model)
+    assert state(first, house.model) is State.CLOSED
+    assert await events(house) == []
+
+    await bad(second, house.model, team=B)  # B's fails as well
+
+    await until(lambda: state(first, house.model) is State.OPEN)
+    named = await house.rows_of("SELECT evidence->'teams' FROM proxy_breakerevent")
+    assert named == [([A, B],)]
+
+
+async def test_without_anybody_else_a_teams_failures_open_it(house: House) -> None:
+    worker = await house.worker()
+    (await passage(worker, house.model)).end(None, succeeded=True, request_id=REQUEST, team=B)
+    await asyncio.sleep(0.01)
+    await bad(worker, house.model, team=A)  # began after B was served
+    await bad(worker, house.model, team=A)
+
+    assert worker.refuses(house.model)
+
+
+# Probes that last
+
+
+async def opened(house: House, model: ModelRow) -> Breakers:
+    """A worker whose next call is the probe."""
+    worker = await house.worker()
+    await bad(worker, model)
+    await bad(worker, model)
+    await until(lambda: state(worker, model) is State.OPEN and worker.wait(model) == 0)
+    return worker
+
+
+async def test_a_probe_closes_it_with_its_first_content(house: House) -> None:
+    worker = await opened(house, house.model)
+    stream = await passage(worker, house.model)
+    stream.proved(first_token=0.1)
+
+    await until(lambda: state(worker, house.model) is State.CLOSED)
+    stream.proved(first_token=0.1)
+    stream.end(DOWN, succeeded=False, request_id=REQUEST)
+    await worker.tell()
+
+    assert await admits(worker, house.model)
+    assert await events(house) == [("consecutive_failures",), ("cooldown_over",), ("probe_succeeded",)]
+
+
+async def test_a_probe_whose_first_content_is_slow_opens_it_anew(house: House) -> None:
+    slow = dataclasses.replace(house.provider, breaker_slow_seconds=0.3)
+    model = dataclasses.replace(house.model, provider=slow)
+    worker = await opened(house, model)
+    stream = await passage(worker, model)
+    stream.proved(first_token=0.5)
+    stream.end(None, succeeded=True, request_id=REQUEST, first_token=0.5)
+
+    await until(lambda: state(worker, model) is State.OPEN)
+    await worker.tell()
+    assert await events(house) == [("consecutive_failures",), ("cooldown_over",), ("probe_failed",)]
+
+
+async def test_first_content_of_a_call_that_is_no_probe_says_nothing(house: House) -> None:
+    worker = await house.worker()
+    (await passage(worker, house.model)).proved(first_token=0.1)
+    ended = await passage(worker, house.model)
+    ended.end(None, succeeded=False, request_id=REQUEST)
+    ended.proved(first_token=0.1)
+    await worker.tell()
+
+    assert await house.rows_of("SELECT * FROM proxy_breaker") == []
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(5.0, 7.0), (30.0, 32.0), (600.0, 32.0)])
+async def test_a_probe_is_kept_for_its_calls_deadline_and_half_a_minute_at_most(
+    house: House, seconds: float, kept: float
+) -> None:
+    worker = await opened(house, house.model)
+
+    probe = await worker.admit(house.model, until=time.monotonic() + seconds)
+
+    assert probe is not None
+    [(expires,)] = await house.rows_of(
+        "SELECT extract(epoch FROM probe_expires_at - changed_at)::float8 FROM proxy_breaker"
+        " WHERE probe_worker IS NOT NULL"
+    )
+    assert kept - 0.5 < expires <= kept + 0.001
+
+
+async def test_a_look_tells_who_would_be_refused_and_takes_nothing(house: House) -> None:
+    worker = await house.worker()
+    assert not worker.refuses(house.model)
+    await bad(worker, house.model)
+    await bad(worker, house.model)
+    assert worker.refuses(house.model)
+    assert not worker.refuses(house.sibling)
+
+    await until(lambda: state(worker, house.model) is State.OPEN and worker.wait(house.model) == 0)
+    assert not any(worker.refuses(house.model) for _ in range(3))  # a probe is due
+    assert (await passage(worker, house.model)).is_probe
+
+    assert worker.refuses(house.model)  # while it is out
 
 
 async def probe(worker: Breakers, model: ModelRow) -> Passage:

@@ -19,6 +19,7 @@ from proxy.reliability.credentials.rests import Place, Rest
 from tests.proxy import values
 
 CALL = uuid.UUID(int=7)
+ATTACKER, SEARCH = 66, 7  # teams
 DEFAULT = CredentialRow(id=0, name="default", secret="sk-own")
 SECOND = CredentialRow(id=2, name="second", secret="sk-second")
 THIRD = CredentialRow(id=3, name="third", secret="sk-third")
@@ -79,8 +80,10 @@ def no_funds() -> VendorError:
     return VendorError(error_class=ErrorClass.CREDENTIAL_FUNDS, message="pay", status=402)
 
 
-def fails(credentials: Credentials, name: str, error: VendorError, model: ModelRow = MODEL) -> None:
-    lease_of(credentials, name, model).end(error, {}, CALL)
+def fails(
+    credentials: Credentials, name: str, error: VendorError, model: ModelRow = MODEL, *, team: int = 0
+) -> None:
+    lease_of(credentials, name, model).end(error, {}, CALL, team=team)
 
 
 def works(
@@ -289,6 +292,59 @@ def test_what_is_forbidden_is_one_model(credentials: Credentials) -> None:
     assert usable(credentials, OTHER_MODEL) == {"default", "second", "third"}
     assert credentials.are_refused(LONELY)
     assert not credentials.are_refused(MODEL)
+
+
+@pytest.mark.parametrize("error", [rejected(403), no_funds()])
+def test_one_teams_refusals_do_not_take_a_working_credential_from_the_others(
+    credentials: Credentials, clock: Clock, error: VendorError
+) -> None:
+    """A prompt that the vendor forbids (403), or more than the account can pay for (402)."""
+    for _ in range(100):
+        works(credentials, "default", LONELY)
+        fails(credentials, "default", error, LONELY, team=ATTACKER)
+        clock.now += 1
+    assert credentials.wait(LONELY) == 0
+    assert credentials.found == {}
+
+
+def test_after_such_a_refusal_others_are_preferred_for_a_second(
+    credentials: Credentials, clock: Clock
+) -> None:
+    works(credentials, "default")
+    fails(credentials, "default", rejected(403), team=ATTACKER)
+    assert set(drawn(credentials)) == {"second", "third"}
+    assert usable(credentials) == {"default", "second", "third"}
+    clock.now += 1
+    assert set(drawn(credentials)) == {"default", "second", "third"}
+
+
+@pytest.mark.parametrize("error", [rejected(403), no_funds()])
+def test_a_working_credential_that_two_teams_are_refused_rests(
+    credentials: Credentials, error: VendorError
+) -> None:
+    works(credentials, "default", LONELY)
+    fails(credentials, "default", error, LONELY, team=ATTACKER)
+    assert credentials.wait(LONELY) == 0
+    fails(credentials, "default", error, LONELY, team=SEARCH)
+    assert credentials.wait(LONELY) == 30
+
+
+def test_one_team_alone_finds_out_after_a_minute_without_a_good_call(
+    credentials: Credentials, clock: Clock
+) -> None:
+    works(credentials, "default", LONELY)
+    clock.now += 59
+    fails(credentials, "default", rejected(403), LONELY, team=SEARCH)
+    assert credentials.wait(LONELY) == 0
+    clock.now += 1
+    fails(credentials, "default", rejected(403), LONELY, team=SEARCH)
+    assert credentials.wait(LONELY) == 30
+
+
+def test_a_key_that_the_vendor_does_not_know_rests_at_once(credentials: Credentials) -> None:
+    works(credentials, "default", LONELY)
+    fails(credentials, "default", rejected(401), LONELY, team=SEARCH)
+    assert credentials.wait(LONELY) == 30
 
 
 def test_a_provider_is_refused_when_all_its_credentials_are(credentials: Credentials, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Calls that wait for room in a limit, over a real ledger."""
 
 import asyncio
+import dataclasses
 import datetime as dt
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from metering.limit_book import LimitRow
 from metering.models import Limit
 from proxy.reliability import queueing
 from proxy.reliability.queueing import AdmissionQueue
+from tests import factories as f
 from tests.metering import house as h
 from tests.metering import ledger
 from tests.metering.house import House
@@ -36,6 +38,20 @@ def one_at_once(own_house: House) -> Limit:
 @pytest.fixture
 async def limits(own: str, own_house: House, one_at_once: Limit) -> list[LimitRow]:
     return await ledger.limits(own, own_house)
+
+
+@pytest.fixture
+def others(own_house: House, one_at_once: Limit) -> House:
+    """Another team, with a limit like it."""
+    team = f.make_team("docs")
+    house = dataclasses.replace(own_house, team=team.pk, key=f.make_key("docs-ci", team=team).pk)
+    h.make_limit(house, "1", unit="concurrency", period="total", queue_seconds=20.0)
+    return house
+
+
+@pytest.fixture
+async def limits_of_others(own: str, others: House) -> list[LimitRow]:
+    return await ledger.limits(own, others)
 
 
 @pytest.fixture
@@ -159,6 +175,26 @@ async def test_no_more_wait_than_the_worker_has_room_for(
 
     await end(door, first)
     await end(door, await asyncio.wait_for(second, 5.0))
+
+
+async def test_one_team_leaves_room_in_the_line_to_the_others(
+    door: Door, own_house: House, limits: list[LimitRow], others: House, limits_of_others: list[LimitRow]
+) -> None:
+    door = AdmissionQueue(clock=time.monotonic, most=3, most_of_team=1), door[1]
+    first = await hold(door, ledger.call(own_house), limits)
+    first_of_others = await hold(door, ledger.call(others), limits_of_others)
+    second = waiting(door, own_house, limits)
+    await in_line(door, 1)
+
+    with pytest.raises(LimitReached):
+        await asyncio.wait_for(hold(door, ledger.call(own_house), limits), 2.0)
+    second_of_others = waiting(door, others, limits_of_others)
+    await in_line(door, 2)
+
+    for admission in (first, first_of_others):
+        await end(door, admission)
+    for waited in (second, second_of_others):
+        await end(door, await asyncio.wait_for(waited, 5.0))
 
 
 class TestWithoutAQueue:

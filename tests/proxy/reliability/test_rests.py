@@ -60,6 +60,23 @@ def test_only_what_needs_a_person_is_loud(error_class: ErrorClass) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error_class", "status", "may"),
+    [
+        (ErrorClass.CREDENTIAL, 403, True),
+        (ErrorClass.CREDENTIAL_FUNDS, 402, True),
+        (ErrorClass.CREDENTIAL_FUNDS, 429, True),
+        (ErrorClass.CREDENTIAL, 401, False),
+        (ErrorClass.CREDENTIAL, 400, False),
+        (ErrorClass.RATE_LIMITED, 429, False),
+    ],
+)
+def test_which_refusals_one_request_may_bring_about(error_class: ErrorClass, status: int, may: bool) -> None:
+    refusal = rests.refusal_in(error(error_class, status=status), times_before=0)
+    assert refusal is not None
+    assert refusal.may_be_of_request is may
+
+
+@pytest.mark.parametrize(
     ("code", "type", "kept"),
     [
         ("invalid_api_key", None, "invalid_api_key"),

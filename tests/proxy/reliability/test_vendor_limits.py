@@ -73,6 +73,11 @@ def test_of_several_limits_that_are_used_up_the_last_to_be_full_again_counts() -
         ("-5", 1.0),
         ("soon", 1.0),
         ("T", 1.0),
+        ("0" * 39 + "5", 1.0),
+        ("2026-11-20T12:00:05.000000000+00:00", 5.0),
+        (" " * 40 + "2026-11-20T12:00:05+00:00", 1.0),
+        ("1" * 60_000, 1.0),
+        ("1s" * 21, 1.0),
         ("", 1.0),
     ],
 )
@@ -93,6 +98,9 @@ def test_a_reset_is_bounded_and_garbage_is_a_second(reset: str, seconds: float) 
         ("", None),
         ("6m and more", None),
         ("m", None),
+        ("1s" * 20, 20.0),
+        ("1s" * 20 + "5", None),  # 41 characters: nobody needs so many
+        ("5" * 41, None),
     ],
 )
 def test_durations(text: str, seconds: float | None) -> None:
