@@ -47,6 +47,7 @@ class Gathered:
         """The SDK of ``dialect`` at the gateway."""
         if dialect not in self._through:
             house = self._house
+            house.forgive()  # what one dialect's recorded refusals made rest is asked again by the next
             asks = [(found, dialect, name_for(dialect, found)) for found in served_as(dialect)]
             self._through[dialect] = self._run(
                 asks, openai=f"{house.url}/v1", anthropic=house.url, key=house.key

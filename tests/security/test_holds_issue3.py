@@ -58,7 +58,7 @@ class TestKeptContext:
         raw = b'{"model": "warm", "messages": [{"role": "user", "content": "hi"}]}'
         job = values.job(raw, of=values.route("warm", (model, 1)), kept=self.kept(tokens=100_001))
 
-        assert job.bounds(model).input_tokens == len(raw) + 100_001
+        assert job.bounds(model, at=job.started_at).input_tokens == len(raw) + 100_001
 
     def test_it_is_in_the_estimate_of_a_stream_that_broke_off(self) -> None:
         state = StreamState(content_started=True, visible_chars=8)
