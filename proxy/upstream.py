@@ -115,14 +115,17 @@ class Upstream:
         try:
             async with asyncio.timeout(connect + first_byte) as wait:
                 _connected.set(lambda: wait.reschedule(loop.time() + first_byte))
-                return await session.request(
-                    request.method,
-                    request.url,
-                    data=request.body,
-                    headers=request.headers,
-                    timeout=timeout,
-                    allow_redirects=False,
-                )
+                try:
+                    return await session.request(
+                        request.method,
+                        request.url,
+                        data=request.body,
+                        headers=request.headers,
+                        timeout=timeout,
+                        allow_redirects=False,
+                    )
+                finally:  # else the task, and all that it holds, would be kept by its own context
+                    _connected.set(None)
         except aiohttp.ConnectionTimeoutError as error:
             raise _transport("connecting took too long", code="connect_timeout", sent=False) from error
         except aiohttp.ClientConnectorError as error:
