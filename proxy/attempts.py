@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,7 +28,6 @@ from proxy.job import Job
 from proxy.links import resolving
 from proxy.reliability.clearance import Clearance
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 # Said before any content, even inside a 200: the vendor did not take the call up, and bills nothing.
 TURNED_AWAY = frozenset({ErrorClass.OVERLOADED, ErrorClass.RATE_LIMITED})
 GRACE_SECONDS = 60  # a hold outlives its call's deadline by this much before the sweeper takes it for lost
@@ -88,13 +86,15 @@ async def admitted(
     number: int,
     clearance: Clearance,
     *,
+    limits: Sequence[LimitRow],
     flags: tuple[str, ...] = (),
     waited: float = 0.0,
     counted_from: dt.datetime | None = None,
 ) -> Attempt:
     """Set the bound aside and prepare the vendor's request.
 
-    ``counted_from``: the call waited for room and counts from then (reliability/queueing.py).
+    ``limits``: those in scope. ``counted_from``: the call waited for room and counts from then
+    (reliability/queueing.py).
 
     Raises UnsupportedField, InvalidField, BadRequest and Forbidden (before anything is held), LimitReached,
     LedgerUnavailable, and NotCleared (when nothing is held any more).
@@ -107,9 +107,6 @@ async def admitted(
     target = job.target(model, ceiling=wanted if named else None, credential=secret)
     call = await resolving.resolved(gateway, job, adapter, target)
     request = _written(adapter, call, target)
-    limits = job.configuration.limits.in_scope(
-        team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id
-    )
     _refuse_unpriced_tools(job, limits)
     admission = await gateway.books.hold(
         call=job.call(model, number, counted_from=counted_from),
@@ -224,12 +221,7 @@ def recorded_words(error: VendorError) -> str:
     """
     if error.error_class in (ErrorClass.TRANSPORT, ErrorClass.DEADLINE):
         return error.message
-    return word_of(error)
-
-
-def word_of(error: VendorError) -> str:
-    """The vendor's own word for a failure, when it is one: its code, or its type (Anthropic has no codes)."""
-    return next((word for word in (error.code, error.type) if word and IDENTIFIER.fullmatch(word)), "")
+    return error.word
 
 
 def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
@@ -280,5 +272,4 @@ __all__ = [
     "failure",
     "recorded_words",
     "settled",
-    "word_of",
 ]

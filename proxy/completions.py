@@ -6,12 +6,13 @@ What is done about which failure is in ``reliability/reactions.py``; whether a t
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import structlog
 
 from catalog.snapshot import ModelRow
+from metering.limit_book import LimitRow
 from proxy import attempts, errors
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.attempts import Attempt, Ended, Exchange
@@ -131,7 +132,7 @@ async def _in_turn(course: Course, model: ModelRow, in_vain: set[int], flags: tu
     )
 
     async def begin(counted_from: dt.datetime | None) -> Attempt:
-        return await _begun(course, model, in_vain, flags, counted_from)
+        return await _begun(course, model, in_vain, flags, limits, counted_from)
 
     if HEDGE in flags:
         return await begin(None)
@@ -147,6 +148,7 @@ async def _begun(
     model: ModelRow,
     in_vain: set[int],
     flags: tuple[str, ...],
+    limits: Sequence[LimitRow],
     counted_from: dt.datetime | None,
 ) -> Attempt:
     """An admitted attempt. Raises NotCleared, and what ``attempts.admitted`` raises."""
@@ -158,7 +160,14 @@ async def _begun(
     number = course.next_number()
     try:
         attempt = await attempts.admitted(
-            gateway, job, number, cleared, flags=flags, waited=course.waited, counted_from=counted_from
+            gateway,
+            job,
+            number,
+            cleared,
+            limits=limits,
+            flags=flags,
+            waited=course.waited,
+            counted_from=counted_from,
         )
     except BaseException:
         course.take_back(number)
@@ -220,7 +229,7 @@ def _tell(attempt: Attempt, error: VendorError) -> None:
         credential=attempt.clearance.credential.name,
         error_class=error.error_class.value,
         status=error.status,
-        code=attempts.word_of(error) or None,  # never a sentence: it may quote the prompt
+        code=error.word or None,
         upstream_id=error.upstream_id,
         milliseconds=attempt.milliseconds(),
     )

@@ -88,6 +88,6 @@ def _tell(job: Job, model: ModelRow, error: VendorError) -> None:
         model=model.full_name,
         error_class=error.error_class.value,
         status=error.status,
-        code=attempts.word_of(error) or None,
+        code=error.word or None,
         upstream_id=error.upstream_id,
     )

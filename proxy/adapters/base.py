@@ -1,6 +1,7 @@
 """What every adapter takes and gives. Pure values: no IO, no Django."""
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,6 +74,7 @@ class ErrorClass(enum.StrEnum):
     DEADLINE = "deadline"  # our own deadline passed while the vendor was answering: never counts
 
 
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 READ_CHARS = 8_000  # of a vendor's message
 MESSAGE_CHARS = 2_000  # of it, what a caller gets to read
 
@@ -120,6 +122,12 @@ class VendorError(Exception):
         self.sent = sent
         self.refused_for = refused_for
         self.headers = dict(headers or {})
+
+    @property
+    def word(self) -> str:
+        """The vendor's own word for it, fit for logs and tables: its code, or its type (Anthropic has no
+        codes); empty when it gave none. Never a sentence, which may quote the prompt."""
+        return next((word for word in (self.code, self.type) if word and _WORD.fullmatch(word)), "")
 
     def scrub(self, secret: str) -> None:
         """Take our credential out of the vendor's words, whatever its shape. Only then is the message cut, or

@@ -75,12 +75,11 @@ def _gateway(
 
     port = _free_port()
     tell("starting a gateway with an empty ledger of its own ...")
-    started = stack.enter_context(_program(folder, env, "serve", "--no-bootstrap", "--port", str(port)))
-    _wait_for(f"http://127.0.0.1:{port}/healthz", started, folder / "serve.log")
+    _checked(manage("migrate", "--verbosity", "0"))
     _checked(manage("apply", "-", stdin=configuration))
     key = _checked(manage("create_key", "--team", "drill", "--name", "drill"))
+    started = stack.enter_context(_program(folder, env, "serve", "--no-bootstrap", "--port", str(port)))
     _wait_for(f"http://127.0.0.1:{port}/readyz", started, folder / "serve.log")
-    time.sleep(1.0)  # until each worker knows the configuration
     return Site(f"http://127.0.0.1:{port}", sandbox_url, _database_url(folder), key, manage)
 
 

@@ -78,7 +78,7 @@ def test_the_first_start_gives_a_key_that_answers_and_the_second_changes_nothing
     empty: str, serve: Serve
 ) -> None:
     port = free_port()
-    first = serve(port=port, DATABASE_URL=empty)
+    first = serve(port=port, DATABASE_URL=empty, PYTHONUNBUFFERED="")  # into a file, as under a supervisor
     [key], [password] = KEY.findall(first.output), PASSWORD.findall(first.output)
     assert "NOT READY" not in first.output
     answer = call(port, key)

@@ -126,5 +126,7 @@ def _context(recording: Recording, body: Mapping[str, Any]) -> dict[str, str] | 
 
 
 def _off_peak(at: dt.datetime) -> dt.datetime:
-    """The package knows no weekdays: of a weekend it is asked for an hour that is dear on no day."""
-    return at.replace(hour=12) if at.weekday() >= 5 else at
+    """Peaks of 01:00-04:00 and 06:00-10:00 hold on workdays only (DeepSeek, since August 2026), but the
+    package knows no weekdays: of a weekend it is asked for the hour between the two. Its older hours,
+    00:30-16:30 of every day, hold then as well, so that they are left as they are."""
+    return at.replace(hour=5) if at.weekday() >= 5 and 1 <= at.hour < 10 else at

@@ -140,7 +140,7 @@ class Command(BaseCommand):
             lines.append("  a key: manage.py create_key --team demo --name mine")
         if problem:
             lines += ["", f"  NOT READY: {problem}"]
-        self.stdout.write("\n".join(lines) + "\n")
+        self._say("\n".join(lines) + "\n")
 
     def _curl(self, key: str) -> str:
         from catalog.models import LanguageModel
@@ -172,6 +172,7 @@ class Command(BaseCommand):
         return problem
 
     def _say(self, text: str) -> None:
+        """At once, also into a file or a pipe: the key is shown this once."""
         self.stdout.write(text)
         self.stdout.flush()
 

@@ -1,6 +1,5 @@
 """Leave to make one call, and what its end says about the provider and about the model."""
 
-import re
 import uuid
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
@@ -12,9 +11,6 @@ from proxy.reliability.breakers.reports import Probe
 from proxy.reliability.breakers.teams import NOBODY
 from proxy.reliability.breakers.watch import Watch
 from proxy.reliability.reactions import counts
-
-IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")  # a vendor's code; its sentences may quote the prompt
-
 
 NO_REQUEST = uuid.UUID(int=0)
 WHOLE_ANSWERS_DO = 10  # cool-downs after an opening for slow first tokens
@@ -152,7 +148,7 @@ def sample_of(error: VendorError, request_id: uuid.UUID | None, model_id: int) -
         error_class=error.error_class.value,
         model=model_id,
         status=error.status,
-        code=error.code if error.code and IDENTIFIER.fullmatch(error.code) else None,
+        code=error.word or None,
     )
 
 

@@ -46,6 +46,12 @@ class Probe:
     failed: bool | None
     sample: Sample | None = None
 
+    def rather_than(self, other: "Probe | None") -> "Probe":
+        """The one to tell of: a success above all, else that of the probe that went out last."""
+        if other is None or self.failed is False:
+            return self
+        return other if other.failed is False or other.number > self.number else self
+
 
 @dataclass(slots=True)
 class Report:
@@ -124,7 +130,7 @@ class Report:
             pace=pace_added(self.pace, later.pace),
             runs=[*self.runs, *later.runs][-RUNS:],
             samples=[*self.samples, *later.samples][-SAMPLES:],
-            probe=later.probe or self.probe,
+            probe=later.probe.rather_than(self.probe) if later.probe else self.probe,
             fast=later.fast if later.late else self.fast + later.fast,
             late=self.late or later.late,
             served=self.served.added(later.served),

@@ -50,6 +50,8 @@ class Watch:
         if self.report.generation != circuit.generation:
             self.report = Report(circuit.generation)
         self.look(as_of)
+        if not self.shut and not self.report.is_empty:  # what happened here meanwhile may be enough
+            self._guess(as_of)
         probing = circuit.state is State.HALF_OPEN and circuit.probe_expires_at is not None
         self.ask_at = min(as_of + ASK_AGAIN_SECONDS, circuit.probe_expires_at or as_of) if probing else 0.0
 
@@ -123,7 +125,7 @@ class Watch:
     def probed(self, generation: int, probe: Probe) -> bool:
         if self.report.generation != generation:
             return False
-        self.report.probe = probe
+        self.report.probe = probe.rather_than(self.report.probe)
         return True
 
     def _guess(self, now: float) -> None:

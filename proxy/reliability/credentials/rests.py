@@ -1,6 +1,5 @@
 """How long a credential is left alone after what its vendor said. Pure: nothing is kept here."""
 
-import re
 from typing import NamedTuple
 
 from proxy.adapters.base import ErrorClass, VendorError
@@ -21,7 +20,6 @@ WHAT_TO_DO = {
     REJECTED: "check the credential with the vendor and enter it again in the admin",
     NO_FUNDS: "put money on the vendor's account, or raise its limit there",
 }
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 
 
 class Place(NamedTuple):
@@ -75,12 +73,7 @@ def refusal_in(error: VendorError, *, times_before: int) -> Refusal | None:
     if reason is None:
         return None
     seconds = _throttle_seconds(error) if reason == RATE_LIMITED else rejection_seconds(times_before + 1)
-    return Refusal(reason=reason, seconds=seconds, status=error.status, code=vendors_word(error))
-
-
-def vendors_word(error: VendorError) -> str:
-    """The vendor's code or type, never a sentence of it; empty when it gave none."""
-    return next((word for word in (error.code, error.type) if word and _IDENTIFIER.fullmatch(word)), "")
+    return Refusal(reason=reason, seconds=seconds, status=error.status, code=error.word)
 
 
 def rejection_seconds(times: int) -> float:
@@ -113,5 +106,4 @@ __all__ = [
     "longer",
     "refusal_in",
     "rejection_seconds",
-    "vendors_word",
 ]

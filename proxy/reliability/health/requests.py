@@ -11,7 +11,6 @@ from proxy.adapters.base import ErrorClass, VendorError, VendorRequest
 from proxy.adapters.gemini.request import API_VERSION as GEMINI_VERSION
 from proxy.adapters.registry import adapter_for
 from proxy.interchange import wire
-from proxy.reliability.credentials import rests
 
 USER_AGENT = "tallygate-health-check"  # vendors tell checks from calls by it, and by the missing request id
 DOWN = frozenset({ErrorClass.OVERLOADED, ErrorClass.PROVIDER, ErrorClass.TRANSPORT})
@@ -56,4 +55,4 @@ def words_for(failure: VendorError | None) -> str:
         return ""
     if failure.error_class is ErrorClass.TRANSPORT:
         return failure.message[:200]
-    return " ".join(filter(None, [f"HTTP {failure.status}", rests.vendors_word(failure)]))[:200]
+    return " ".join(filter(None, [f"HTTP {failure.status}", failure.word]))[:200]

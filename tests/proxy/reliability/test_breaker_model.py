@@ -450,7 +450,19 @@ class Workers(RuleBasedStateMachine):
     def note_probe(self, out: Out, key: Key, generation: int, how: str) -> None:
         slow = how == "slow" and key.model != 0
         failed = True if counts(key, how) or slow else False if how in ("ok", "slow") else None
-        self.probed[out.worker][key] = (generation, out.probes[key], failed)
+        if generation != self.generation_known(out.worker, key):
+            return  # an earlier generation's
+        number, told = out.probes[key], self.probed[out.worker].get(key)
+        if (
+            told is None
+            or told[0] != generation
+            or failed is False
+            or (told[2] is not False and told[1] <= number)
+        ):
+            self.probed[out.worker][key] = (generation, number, failed)
+
+    def generation_known(self, number: int, key: Key) -> int:
+        return next(one.circuit.generation for one in self.boards[number].states() if one.key == key)
 
     def note_end(self, out: Out, key: Key, generation: int, how: str, team: int) -> None:
         if counts(key, how) or how in ("ok", "slow"):
