@@ -36,6 +36,7 @@ class Environment:
     debug: bool
     secure_cookies: bool
     log_format: str  # text | json
+    self_approval: bool  # whether people may decide what they asked for themselves
     region: str  # where this gateway runs, in the words of the providers' regions; empty: no matter
     max_body_bytes: int
     link_networks: tuple[OpenNetwork, ...]
@@ -69,6 +70,7 @@ def read() -> Environment:
         debug=env.bool("DEBUG", default=False),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         log_format=env("LOG_FORMAT", default="text"),
+        self_approval=env.bool("SELF_APPROVAL", default=False),
         region=env("REGION", default=""),
         max_body_bytes=env.int("MAX_BODY_BYTES", default=25 * 1024 * 1024),
         link_networks=_link_networks(env.list("LINK_NETWORKS", default=[])),

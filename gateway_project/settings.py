@@ -25,6 +25,7 @@ DRAIN_SECONDS = ENV.drain_seconds  # how long calls may go on after SIGTERM
 MAX_REQUESTS = ENV.max_requests  # a worker is replaced after about so many; 0: never
 OBJECTIVES = ENV.objectives
 KEEP_ALIVE_SECONDS = ENV.keep_alive_seconds  # a stream is never silent for longer
+SELF_APPROVAL = ENV.self_approval  # for installations with a single admin; recorded as such
 REGION = ENV.region  # providers of it are asked first, where no route says otherwise
 LINK_NETWORKS = ENV.link_networks  # that links in messages may lead to, beside the public ones
 

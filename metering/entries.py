@@ -137,3 +137,10 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=False):
     note: str = ""
     first_byte_ms: int | None = None
     latency_ms: int | None = None
+
+
+class Correction(Entry, kw_only=True, omit_defaults=False):
+    """A row that corrects another one, as part of a batch. ``reverses``: it takes that one back."""
+
+    batch_id: int
+    reverses: bool = False

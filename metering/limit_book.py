@@ -24,26 +24,31 @@ class LimitRow:
     period: str
     mode: str
     queue_seconds: float = 0.0
+    tag_name: str = ""
+    tag_value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitBook:
     by_team: Mapping[int, tuple[LimitRow, ...]]
 
-    def in_scope(self, *, team_id: int, api_key_id: int, model_id: int) -> list[LimitRow]:
-        """The limits that a call of this key to this model counts against."""
+    def in_scope(
+        self, *, team_id: int, api_key_id: int, model_id: int, tags: Mapping[str, str]
+    ) -> list[LimitRow]:
+        """The limits that a call of this key with these tags to this model counts against."""
         return [
             limit
             for limit in self.by_team.get(team_id, ())
             if (limit.api_key_id is None or limit.api_key_id == api_key_id)
             and (limit.model_id is None or limit.model_id == model_id)
+            and (not limit.tag_name or tags.get(limit.tag_name) == limit.tag_value)
         ]
 
 
 async def load(connection: AsyncConnection[Any]) -> LimitBook:
     async with connection.cursor(row_factory=class_row(LimitRow)) as cursor:
         await cursor.execute(
-            "SELECT id, team_id, api_key_id, model_id, unit, period, mode, queue_seconds"
+            "SELECT id, team_id, api_key_id, model_id, unit, period, mode, queue_seconds, tag_name, tag_value"
             " FROM metering_limit WHERE enabled"
         )
         by_team: dict[int, list[LimitRow]] = defaultdict(list)

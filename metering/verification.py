@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from metering.usage import BUCKETS
 
-GROUP = ("day", "team_id", "api_key_id", "model_id", "route")
+GROUP = ("day", "team_id", "api_key_id", "model_id", "route", "period")
 SUMS = (
     "calls",
     "attempts",
@@ -41,8 +41,16 @@ _FIRST_PRICED = """e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NU
             AND NOT EXISTS (SELECT 1 FROM metering_costentry c
                 WHERE c.corrects_id = t.id AND c.cost IS NOT NULL AND c.id < e.id)"""
 _TOKEN_SUMS = ", ".join(f"coalesce(sum(e.{bucket}), 0) AS {bucket}" for bucket in BUCKETS)
+_LEDGER_GROUP = (
+    "e.day",
+    "e.team_id",
+    "e.api_key_id",
+    "e.model_id",
+    "e.route",
+    "metering_period(e.day, e.billed_in)",
+)
 LEDGER_BY_GROUP = f"""
-SELECT {", ".join("e." + column for column in GROUP)},
+SELECT {", ".join(f"{column} AS {name}" for column, name in zip(_LEDGER_GROUP, GROUP, strict=True))},
     count(*) FILTER (WHERE e.attempt = 1 AND e.part = 0 AND e.kind <> 'correction') AS calls,
     count(*) FILTER (WHERE e.kind = 'attempt') AS attempts,
     count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction') AS failed,
@@ -54,14 +62,14 @@ SELECT {", ".join("e." + column for column in GROUP)},
     coalesce(sum(e.cost), 0) AS cost, coalesce(sum(e.exposure), 0) AS exposure,
     coalesce(sum(e.latency_ms), 0) AS latency_ms, count(e.latency_ms) AS answered
 FROM metering_costentry e LEFT JOIN metering_costentry t ON t.id = e.corrects_id
-GROUP BY {", ".join("e." + column for column in GROUP)}
+GROUP BY {", ".join(_LEDGER_GROUP)}
 """  # noqa: S608 - column names are ours
 ROLLUP = f"""
 SELECT {", ".join(f"coalesce(d.{c}, l.{c})" for c in GROUP)},
     {", ".join(f"d.{c}" for c in SUMS)}, {", ".join(f"l.{c}" for c in SUMS)}
 FROM metering_dailyspend d FULL JOIN ({LEDGER_BY_GROUP}) l USING ({", ".join(GROUP)})
 WHERE ({", ".join(f"d.{c}" for c in SUMS)}) IS DISTINCT FROM ({", ".join(f"l.{c}" for c in SUMS)})
-ORDER BY 1, 2, 3, 4, 5
+ORDER BY 1, 2, 3, 4, 5, 6
 """  # noqa: S608 - column names are ours
 WINDOWS = """
 WITH open_holds AS (
@@ -81,6 +89,7 @@ WITH open_holds AS (
     LEFT JOIN metering_costentry e ON e.team_id = l.team_id
         AND (l.api_key_id IS NULL OR l.api_key_id = e.api_key_id)
         AND (l.model_id IS NULL OR l.model_id = e.model_id)
+        AND (l.tag_name = '' OR e.tags ->> l.tag_name = l.tag_value)
         AND e.started_at >= w.starts_at AND e.started_at < w.ends_at
     GROUP BY w.id, l.unit
 )
@@ -120,9 +129,9 @@ def verify() -> Report:
 def _rollup(cursor: Any) -> Iterator[Difference]:
     cursor.execute(ROLLUP)
     for row in cursor.fetchall():
-        day, team, key, model, route = row[: len(GROUP)]
+        day, team, key, model, route, period = row[: len(GROUP)]
         kept, ledger = row[len(GROUP) : len(GROUP) + len(SUMS)], row[len(GROUP) + len(SUMS) :]
-        where = f"day {day}, team {team}, key {key}, model {model}, route {route}"
+        where = f"day {day}, team {team}, key {key}, model {model}, route {route}, billed {period}"
         for name, left, right in zip(SUMS, kept, ledger, strict=True):
             if left != right:
                 yield Difference(f"daily {name}", where, left, right)

@@ -128,7 +128,7 @@ async def _in_turn(course: Course, model: ModelRow, in_vain: set[int], flags: tu
     """As ``_begun``, after a wait for room in a limit that allows one. A hedge does not wait: it is late."""
     gateway, job = course.gateway, course.job
     limits = job.configuration.limits.in_scope(
-        team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id
+        team_id=job.key.team.id, api_key_id=job.key.id, model_id=model.id, tags=job.tags
     )
 
     async def begin(counted_from: dt.datetime | None) -> Attempt:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from catalog.models import ApiKey, LanguageModel, Price, Team
 from metering.usage import BUCKETS
@@ -81,6 +81,17 @@ class CostEntry(models.Model):
     corrects = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections", db_index=False
     )
+    batch = models.ForeignKey(
+        "CorrectionBatch",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="entries",
+        db_index=False,
+    )
+    reverses = models.BooleanField(
+        default=False, db_default=False, help_text="Takes back the entry that it corrects, tokens and all."
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
     model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -130,6 +141,11 @@ class CostEntry(models.Model):
 
     started_at = models.DateTimeField(help_text="When the request came; decides price, period and day.")
     day = models.DateField(help_text="The day of started_at in the business time zone.")
+    billed_in = models.DateField(
+        null=True,
+        blank=True,
+        help_text="First day of the month it is billed in, where that of its day was closed; else empty.",
+    )
     first_byte_ms = models.PositiveIntegerField(null=True)
     latency_ms = models.PositiveIntegerField(null=True)
     booked_at = models.DateTimeField(db_default=models.functions.Now())
@@ -150,6 +166,9 @@ class CostEntry(models.Model):
                 condition=~Q(client_request_id=""),
                 name="cost_entry_client_request",
             ),
+            models.Index(
+                fields=["billed_in"], condition=Q(billed_in__isnull=False), name="cost_entry_billed_later"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -158,7 +177,25 @@ class CostEntry(models.Model):
                 name="cost_entry_once_per_attempt",
             ),
             models.UniqueConstraint(
-                fields=["corrects", "note"], condition=Q(kind="correction"), name="cost_entry_correction_once"
+                fields=["corrects", "note"],
+                condition=Q(kind="correction", batch__isnull=True),
+                name="cost_entry_correction_once",
+            ),
+            models.UniqueConstraint(
+                fields=["batch", "corrects", "reverses"],
+                condition=Q(batch__isnull=False),
+                name="cost_entry_once_per_batch",
+            ),
+            models.UniqueConstraint(
+                fields=["corrects"], condition=Q(reverses=True), name="cost_entry_reversed_once"
+            ),
+            models.CheckConstraint(
+                name="cost_entry_batch_corrects",
+                condition=Q(batch__isnull=True, reverses=False) | Q(batch__isnull=False, kind="correction"),
+            ),
+            models.CheckConstraint(
+                name="cost_entry_billed_after_its_month",
+                condition=Q(billed_in__isnull=True) | Q(billed_in__day=1, billed_in__gt=F("day")),
             ),
             models.CheckConstraint(
                 name="cost_entry_kind_known", condition=Q(kind__in=["attempt", "cache_hit", "correction"])
@@ -180,7 +217,7 @@ class CostEntry(models.Model):
                 condition=Q(cost__isnull=True)
                 | Q(price__isnull=False)
                 | Q(cost=0, cost_reason__in=["not_billed", "cache_hit"])
-                | Q(cost=models.F("reported_cost"), cost_reason="reported")
+                | Q(cost=F("reported_cost"), cost_reason="reported")
                 | Q(kind="correction"),
             ),
             models.CheckConstraint(
@@ -190,7 +227,7 @@ class CostEntry(models.Model):
             models.CheckConstraint(
                 name="cost_entry_reported_is_the_cost",
                 condition=~Q(cost_reason="reported")
-                | Q(cost__isnull=False, reported_cost__isnull=False, cost=models.F("reported_cost"))
+                | Q(cost__isnull=False, reported_cost__isnull=False, cost=F("reported_cost"))
                 | Q(kind="correction"),
             ),
             models.CheckConstraint(
@@ -254,7 +291,7 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(
                 name="hold_amounts_match_windows",
-                condition=Q(window_ids__len=models.F("window_amounts__len")),
+                condition=Q(window_ids__len=F("window_amounts__len")),
             ),
         ]
 
@@ -265,11 +302,14 @@ class Hold(models.Model):
 class DailySpend(models.Model):
     """The ledger added up by day, team, key, model and route; written in the same transaction as its entries.
 
+    ``day`` is when it was spent, ``period`` the month that it is billed in: another one only for what came
+    after its own month was closed.
     ``calls`` counts first attempts and cache hits (what callers asked for), ``attempts`` upstream calls.
     ``manage.py verify_ledger`` proves it equal to the ledger.
     """
 
     day = models.DateField()
+    period = models.DateField(help_text="First day of the month it is billed in.")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+", db_index=False)
     model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -307,8 +347,10 @@ class DailySpend(models.Model):
         verbose_name_plural = "daily spend"
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "team", "api_key", "model", "route"], name="daily_spend_once_per_group"
+                fields=["day", "team", "api_key", "model", "route", "period"],
+                name="daily_spend_once_per_group",
             ),
+            models.CheckConstraint(name="daily_spend_period_begins_a_month", condition=Q(period__day=1)),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Ceilings: budgets (usd), rate limits (tokens, requests) and concurrency are one table and one algorithm."""
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -10,7 +11,7 @@ LONGEST_QUEUE_SECONDS = 30.0  # shorter than the patience of clients and of prox
 
 
 class Limit(models.Model):
-    """A ceiling on one scope (team, key, or team x model) in one unit over one period.
+    """A ceiling on one scope (team, key, team x model, or team x tag) in one unit over one period.
 
     Concurrency has no period: its one window holds 1 for every open call and never has anything spent.
     ``queue_seconds``: how long a call may wait for room before it is refused (budgets never wait).
@@ -41,6 +42,10 @@ class Limit(models.Model):
     model = models.ForeignKey(
         LanguageModel, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
     )
+    tag_name = models.CharField(
+        max_length=60, blank=True, help_text="Only calls that carry this tag (x-tallygate-tags) ..."
+    )
+    tag_value = models.CharField(max_length=200, blank=True, help_text="... with this value.")
     unit = models.CharField(
         max_length=12,
         choices=Unit.choices,
@@ -88,17 +93,30 @@ class Limit(models.Model):
                 violation_error_message="A call may wait up to 30 seconds, and for no budget.",
             ),
             models.CheckConstraint(
-                name="limit_scope_is_one", condition=Q(api_key__isnull=True) | Q(model__isnull=True)
+                name="limit_scope_is_one",
+                condition=Q(api_key__isnull=True, model__isnull=True)
+                | Q(tag_name="", api_key__isnull=True)
+                | Q(tag_name="", model__isnull=True),
+                violation_error_message="A limit is on a team, a key, a model or a tag: choose one.",
+            ),
+            models.CheckConstraint(
+                name="limit_tag_is_whole",
+                condition=Q(tag_name="", tag_value="") | (~Q(tag_name="") & ~Q(tag_value="")),
+                violation_error_message="A tag has a name and a value.",
             ),
             models.UniqueConstraint(
-                fields=["team", "api_key", "model", "unit", "period", "mode"],
+                fields=["team", "api_key", "model", "tag_name", "tag_value", "unit", "period", "mode"],
                 nulls_distinct=False,
                 name="limit_once_per_scope",
             ),
         ]
 
     def __str__(self) -> str:
-        scope = self.api_key or (f"{self.team} x {self.model}" if self.model else self.team)
+        scope: object = self.api_key or self.team
+        if self.model:
+            scope = f"{self.team} x {self.model}"
+        elif self.tag_name:
+            scope = f"{self.team} x {self.tag_name}={self.tag_value}"
         amount = f"{self.amount.normalize():f}"
         if self.unit == self.Unit.CONCURRENCY:
             return f"{scope}: {amount} calls in flight"
@@ -111,7 +129,9 @@ class LimitWindow(models.Model):
     ``held``     set aside by open holds
     ``spent``    booked by cost entries
     ``exposed``  what calls of unknown cost may have cost at most (lost to a crash, say), until corrected
-    Written only by the SQL functions metering_admit, metering_settle and metering_open_window. Tokens are
+    ``raised``   approved raises of this period; what is left is amount + raised - spent - held - exposed
+    Written only by the SQL functions metering_admit, metering_settle, metering_open_window and
+    metering_apply_raises. Tokens are
     counted in the same columns as USD, so there is room for 10^16 of them: 28 digits, as many as Python's
     decimals add up exactly.
     """
@@ -122,6 +142,13 @@ class LimitWindow(models.Model):
     held = models.DecimalField(max_digits=28, decimal_places=12, default=0)
     spent = models.DecimalField(max_digits=28, decimal_places=12, default=0)
     exposed = models.DecimalField(max_digits=28, decimal_places=12, default=0)
+    raised = models.DecimalField(
+        max_digits=28,
+        decimal_places=12,
+        default=0,
+        db_default=0,
+        help_text="Added to the limit's amount for this period, by raises that were approved.",
+    )
 
     class Meta:
         ordering = ["limit", "-starts_at"]
@@ -129,7 +156,65 @@ class LimitWindow(models.Model):
             models.UniqueConstraint(fields=["limit", "starts_at"], name="limit_window_once"),
             models.CheckConstraint(name="limit_window_not_empty", condition=Q(ends_at__gt=F("starts_at"))),
             models.CheckConstraint(name="limit_window_held_not_negative", condition=Q(held__gte=0)),
+            models.CheckConstraint(name="limit_window_raised_not_negative", condition=Q(raised__gte=0)),
         ]
 
     def __str__(self) -> str:
         return f"{self.limit} from {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class LimitRaise(models.Model):
+    """More room in one limit for one of its periods: asked for by one person, decided by another.
+
+    Nothing is raised until it is ``approved``. The person who asked may decide only where the installation
+    lets people approve their own requests (SELF_APPROVAL), and the row then says so.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        DENIED = "denied"
+        WITHDRAWN = "withdrawn"
+
+    limit = models.ForeignKey(Limit, on_delete=models.PROTECT, related_name="raises")
+    starts_at = models.DateTimeField(help_text="Of the period that it is for.")
+    ends_at = models.DateTimeField()
+    amount = models.DecimalField(
+        max_digits=28, decimal_places=12, help_text="In the limit's unit, on top of its amount."
+    )
+    reason = models.CharField(max_length=500)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    self_approved = models.BooleanField(default=False)
+    note = models.CharField(max_length=500, blank=True, help_text="Of the person who decided.")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="limit_raise_amount_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="limit_raise_period_not_empty", condition=Q(ends_at__gt=F("starts_at"))
+            ),
+            models.CheckConstraint(name="limit_raise_says_why", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="limit_raise_state_known",
+                condition=Q(state__in=["open", "approved", "denied", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="limit_raise_decided_or_open",
+                condition=Q(state="open", decided_by__isnull=True, decided_at__isnull=True)
+                | (~Q(state="open") & Q(decided_by__isnull=False, decided_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="limit_raise_approved_by_another",
+                condition=~Q(state="approved") | ~Q(decided_by=F("asked_by")) | Q(self_approved=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limit}: +{self.amount.normalize():f} ({self.state})"

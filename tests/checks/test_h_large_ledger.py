@@ -34,7 +34,7 @@ def filled(house: House, row: Row) -> None:
     columns = [name for name in row if name != "id"]
     values = [MADE.get(name, f'e."{name}"') for name in columns]
     sums = [each["name"] for each in house.sql(COLUMNS, "metering_dailyspend")]
-    sums = [name for name in sums if name not in (*GROUP, "id")]
+    sums = [name for name in sums if name not in (*GROUP, "id", "period")]
     totals = [_total(name, columns) for name in sums]
     group = ", ".join(GROUP)
     with psycopg.connect(house.database_url, autocommit=True) as owner:
@@ -44,7 +44,8 @@ def filled(house: House, row: Row) -> None:
             f" FROM metering_costentry e, generate_series(1, {ROWS}) AS n WHERE e.id = {row['id']}"
         )
         owner.execute(
-            f"INSERT INTO metering_dailyspend ({group}, {_quoted(sums)}) SELECT {group}, {', '.join(totals)}"
+            f"INSERT INTO metering_dailyspend ({group}, period, {_quoted(sums)})"
+            f" SELECT {group}, metering_period(day, NULL), {', '.join(totals)}"
             f" FROM metering_costentry WHERE id > {row['id']} GROUP BY {group} ON CONFLICT DO NOTHING"
         )
         owner.execute("VACUUM ANALYZE metering_costentry, metering_dailyspend")

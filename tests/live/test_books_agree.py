@@ -133,7 +133,7 @@ class Ledger:
                 base_usd=bound.base_usd,
                 usd_per_output_token=bound.usd_per_output_token,
             ),
-            limits=self.limits.in_scope(team_id=key.team.id, api_key_id=key.id, model_id=model.id),
+            limits=self.limits.in_scope(team_id=key.team.id, api_key_id=key.id, model_id=model.id, tags={}),
             expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5),
         )
         source = "reported" if usage else "unknown"

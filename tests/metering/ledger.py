@@ -90,7 +90,7 @@ async def open_books(
 async def limits(conninfo: str, house: House) -> list[LimitRow]:
     async with await psycopg.AsyncConnection.connect(conninfo) as reader:
         book = await limit_book.load(reader)
-    return book.in_scope(team_id=house.team, api_key_id=house.key, model_id=house.model)
+    return book.in_scope(team_id=house.team, api_key_id=house.key, model_id=house.model, tags={})
 
 
 async def rows(conninfo: str, query: str) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ BOOK = LimitBook(
     ],
 )
 def test_team_key_and_model_limits_are_in_scope(team: int, key: int, model: int, ids: list[int]) -> None:
-    assert [limit.id for limit in BOOK.in_scope(team_id=team, api_key_id=key, model_id=model)] == ids
+    assert [limit.id for limit in BOOK.in_scope(team_id=team, api_key_id=key, model_id=model, tags={})] == ids
 
 
 @pytest.fixture

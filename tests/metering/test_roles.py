@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 BOOKS = {"costentry", "dailyspend", "hold", "limitwindow", "workerlease"}
+BOOKS |= {"billingperiod", "correctionbatch", "limitraise"}  # by use cases with permissions of their own
 # What proxy/0002_roles adds: everybody who sees the catalog sees how the vendors are doing.
 HEALTH_SEEN = {"view_breaker", "view_breakerevent", "view_credentialstate", "view_healthcheck"}
 
@@ -52,6 +53,7 @@ def test_leads_look_at_what_belongs_to_teams() -> None:
         "view_limit",
         "view_limitwindow",
         "view_costentry",
+        "view_limitraise",
     }
 
 
@@ -61,7 +63,11 @@ def test_the_roles_can_be_taken_back_and_made_again() -> None:
     loader = MigrationExecutor(connection).loader
     steps = [
         (app, loader.get_migration(app, name).operations[0], loader.project_state((app, name)))
-        for app, name in (("metering", "0003_roles"), ("proxy", "0002_roles"))
+        for app, name in (
+            ("metering", "0003_roles"),
+            ("proxy", "0002_roles"),
+            ("metering", "0015_roles_of_the_books"),
+        )
     ]
     with connection.schema_editor(atomic=False) as editor:
         for app, operation, state in reversed(steps):

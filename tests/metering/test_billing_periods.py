@@ -1,0 +1,166 @@
+"""Which month an entry is billed in, and that closed months stay as they are."""
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from metering import verification
+from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend
+from tests.metering import house as h
+from tests.metering.house import House
+
+OCTOBER, NOVEMBER, DECEMBER = (dt.date(2026, month, 1) for month in (10, 11, 12))
+IN_OCTOBER = dt.datetime(2026, 10, 31, 23, 59, tzinfo=dt.UTC)
+IN_NOVEMBER = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def _books_balance(house: House) -> object:
+    yield
+    assert verification.verify().differences == []
+
+
+def close(month: dt.date) -> BillingPeriod:
+    period = BillingPeriod.objects.create(month=month, status="closing")
+    period.status = "closed"
+    period.save()
+    return period
+
+
+def book(house: House, at: dt.datetime, **fields: Any) -> CostEntry:
+    h.settle(h.entry(house, at=at, **({"tokens": {"input": 10}, "cost": "0.50"} | fields)))
+    return CostEntry.objects.latest("id")
+
+
+def test_an_entry_is_billed_in_the_month_of_its_day(house: House) -> None:
+    entry = book(house, IN_OCTOBER)
+
+    assert entry.billed_in is None
+    assert entry.flags == []
+    assert DailySpend.objects.get().period == OCTOBER
+
+
+def test_in_a_month_that_is_closing_it_is_flagged_late(house: House) -> None:
+    BillingPeriod.objects.create(month=OCTOBER, status="closing")
+
+    entry = book(house, IN_OCTOBER)
+
+    assert (entry.billed_in, entry.flags) == (None, ["late"])
+    assert book(house, IN_NOVEMBER).flags == []
+
+
+def test_after_the_close_it_is_billed_in_the_next_month_on_its_own_day(house: House) -> None:
+    close(OCTOBER)
+
+    entry = book(house, IN_OCTOBER, flags=["drained_in_part"])
+
+    assert (entry.day, entry.billed_in) == (dt.date(2026, 10, 31), NOVEMBER)
+    assert entry.flags == ["drained_in_part", "late"]
+    row = DailySpend.objects.get()
+    assert (row.day, row.period, row.cost) == (dt.date(2026, 10, 31), NOVEMBER, Decimal("0.50"))
+
+
+def test_what_belongs_to_an_older_month_is_billed_in_the_first_that_is_not_closed(house: House) -> None:
+    close(OCTOBER)
+    close(NOVEMBER)
+
+    assert book(house, IN_OCTOBER).billed_in == DECEMBER
+    assert book(house, dt.datetime(2026, 12, 1, tzinfo=dt.UTC)).billed_in is None
+
+
+def test_a_daily_row_of_each_period(house: House) -> None:
+    book(house, IN_OCTOBER)
+    close(OCTOBER)
+    book(house, IN_OCTOBER, cost="0.25")
+
+    rows = DailySpend.objects.order_by("period")
+    assert [(row.period, row.cost) for row in rows] == [
+        (OCTOBER, Decimal("0.50")),
+        (NOVEMBER, Decimal("0.25")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "billed_in"), [(IN_OCTOBER, None), (dt.datetime(2026, 9, 3, tzinfo=dt.UTC), OCTOBER)]
+)
+def test_nobody_inserts_into_a_closed_month(house: House, at: dt.datetime, billed_in: dt.date | None) -> None:
+    book(house, IN_OCTOBER)
+    close(OCTOBER)
+    copy = CostEntry.objects.get()
+    copy.pk, copy.attempt, copy.started_at, copy.day, copy.billed_in = None, 2, at, at.date(), billed_in
+
+    with pytest.raises(IntegrityError, match="the books of 2026-10 are closed"), transaction.atomic():
+        copy.save(force_insert=True)
+
+    assert CostEntry.objects.count() == 1
+
+
+def test_months_close_in_order(house: House) -> None:
+    book(house, IN_OCTOBER)
+
+    with pytest.raises(IntegrityError, match="months are closed in order"), transaction.atomic():
+        BillingPeriod.objects.create(month=NOVEMBER, status="closing")
+
+
+def test_a_month_is_closing_before_it_is_closed(house: House) -> None:
+    with pytest.raises(IntegrityError, match="closing before it is closed"), transaction.atomic():
+        BillingPeriod.objects.create(month=NOVEMBER, status="closed")
+
+
+def test_only_the_last_closed_month_opens_again(house: House) -> None:
+    october, november = close(OCTOBER), close(NOVEMBER)
+    october.status = "open"
+    with pytest.raises(IntegrityError, match="only the last closed month"), transaction.atomic():
+        october.save()
+
+    november.status = "open"
+    november.save()
+    assert book(house, IN_NOVEMBER).billed_in is None
+    assert book(house, IN_OCTOBER).billed_in == NOVEMBER
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda period: BillingPeriod.objects.filter(pk=period.pk).delete(),
+        lambda period: BillingPeriod.objects.filter(pk=period.pk).update(month=NOVEMBER),
+    ],
+)
+def test_periods_stay(house: House, change: Callable[[BillingPeriod], Any]) -> None:
+    period = BillingPeriod.objects.create(month=OCTOBER)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        change(period)
+
+
+def test_a_batch_takes_an_entry_back_once(house: House) -> None:
+    entry = book(house, IN_OCTOBER)
+    close(OCTOBER)
+    batch = CorrectionBatch.objects.create(reason="wrong price", author="ann")
+    back = h.correction(
+        house, entry, cost="-0.50", note="", tokens={"input": -10}, batch_id=batch.pk, reverses=True
+    )
+    again = h.correction(house, entry, cost="0.20", note="", tokens={"input": 10}, batch_id=batch.pk)
+
+    h.settle(back, again)
+
+    booked = CostEntry.objects.filter(batch=batch).order_by("id")
+    assert [(row.cost, row.input, row.billed_in) for row in booked] == [
+        (Decimal("-0.50"), -10, NOVEMBER),
+        (Decimal("0.20"), 10, NOVEMBER),
+    ]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        h.settle(back)
+
+
+def test_a_batch_that_is_done_never_changes(house: House) -> None:
+    batch = CorrectionBatch.objects.create(reason="wrong price", author="ann")
+    CorrectionBatch.objects.filter(pk=batch.pk).update(
+        state="done", done_at=IN_NOVEMBER, corrected=1, amount="-0.30"
+    )
+    for change in ({"amount": 0}, {"state": "running", "done_at": None}):
+        with pytest.raises(IntegrityError, match="only grows"), transaction.atomic():
+            CorrectionBatch.objects.filter(pk=batch.pk).update(**change)
