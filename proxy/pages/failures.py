@@ -36,18 +36,32 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What entries cost in USD, corrections included; ``unknown`` ones are left out of it."""
+    """What entries cost in USD, corrections included; ``unknown`` ones are left out of it.
+
+    Those cost ``exposure`` at most, but for ``unbounded`` ones, of which nobody knows.
+    """
 
     cost: Decimal = ZERO
     unknown: int = 0
+    exposure: Decimal = ZERO
+    unbounded: int = 0
 
     @property
     def known(self) -> Decimal | None:
         """None when nothing of it is known."""
         return None if self.unknown > 0 and self.cost == 0 else self.cost
 
+    @property
+    def bounded(self) -> int:
+        return self.unknown - self.unbounded
+
     def __add__(self, other: "Spent") -> "Spent":
-        return Spent(self.cost + other.cost, self.unknown + other.unknown)
+        return Spent(
+            self.cost + other.cost,
+            self.unknown + other.unknown,
+            self.exposure + other.exposure,
+            self.unbounded + other.unbounded,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +96,15 @@ class Failures:
 
     @property
     def share(self) -> Decimal | None:
-        """Of the known cost."""
-        return self.spent.cost / self.whole.cost if self.whole.cost else None
+        """Of the known cost; None when one of them is not known at all."""
+        if self.spent.known is None or not self.whole.known:
+            return None
+        return self.spent.cost / self.whole.cost
+
+    @property
+    def not_against_vendors(self) -> int:
+        """Failed attempts that say nothing of a vendor."""
+        return sum(row.attempts for row in self.rows if not row.counts)
 
     @property
     def attempts(self) -> int:
@@ -118,4 +139,4 @@ def failures(ends: Iterable[Ends], *, sold: Mapping[int, Sold]) -> Failures:
 
 
 def spent(ends: Iterable[Ends]) -> Spent:
-    return sum((Spent(end.cost, end.unknown) for end in ends), start=Spent())
+    return sum((Spent(end.cost, end.unknown, end.exposure, end.unbounded) for end in ends), start=Spent())

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from django.conf import settings
+
 from metering.spend.export import Cell
+from proxy.pages.failures import Spent
 from proxy.pages.latencies import Percentiles
 from proxy.pages.reports import Report, Row
 
 REFUSED = "before any vendor was asked"
 TIMES = ("calls", "p50_ms", "p95_ms", "p99_ms", "p99_9_ms")
+FAILURE_COLUMNS = (
+    *("row", "provider", "outcome", "error_class", "against_the_vendor", "from", "to", "attempts"),
+    *("cost_usd", "unknown", "exposure_usd", "unbounded", "time_zone"),
+)
 COLUMNS = (
     "row",
     "group",
@@ -22,11 +29,12 @@ COLUMNS = (
     "objective",
     "budget_left",
     "attempts_succeeded",
-    "attempts_failed",
+    "attempts_failed_by_vendor",
     "attempts_neutral",
     "attempt_success",
     *(f"latency_{name}" for name in TIMES),
     *(f"first_token_{name}" for name in TIMES),
+    "time_zone",
 )
 
 
@@ -38,8 +46,35 @@ def report_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
     for row in report.rows:
         yield (report.asked.by, row.value, *period, *_figures(row))
     if report.refusals:
-        yield ("refused", REFUSED, *period, 0, report.refusals, *[""] * (len(COLUMNS) - 6))
+        yield (
+            "refused",
+            REFUSED,
+            *period,
+            0,
+            report.refusals,
+            *[""] * (len(COLUMNS) - 7),
+            settings.TIME_ZONE,
+        )
     yield ("total", "", *period, *_figures(report.total))
+
+
+def failure_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
+    """The failed attempts and their cost (USD, exact), a row for each way to fail, then those whose caller
+    left and all entries, as on the page. A cost of which nothing is known is empty."""
+    period = (report.asked.start, report.asked.end)
+    found = report.failures
+    yield FAILURE_COLUMNS
+    for row in found.rows:
+        against = "yes" if row.counts else "no"
+        kind = (row.provider, row.outcome, row.error_class, against)
+        yield ("failed", *kind, *period, row.attempts, *_spent(row.spent))
+    yield ("all failed", "", "", "", "", *period, found.attempts, *_spent(found.spent))
+    yield ("caller left", "", "client_closed", "", "no", *period, found.left_attempts, *_spent(found.left))
+    yield ("all entries", "", "", "", "", *period, "", *_spent(found.whole))
+
+
+def _spent(spent: Spent) -> tuple[Cell, ...]:
+    return (spent.known, spent.unknown, spent.exposure, spent.unbounded, settings.TIME_ZONE)
 
 
 def _figures(row: Row) -> tuple[Cell, ...]:
@@ -58,6 +93,7 @@ def _figures(row: Row) -> tuple[Cell, ...]:
         _share(attempts.success),
         *_times(row.latencies.whole),
         *_times(row.latencies.first_token),
+        settings.TIME_ZONE,
     )
 
 

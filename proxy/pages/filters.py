@@ -7,10 +7,18 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from metering.spend.filters import BadFilter, Filters, read_choice, read_day, read_text
+from metering.spend.filters import BadFilter, Filters, days_of, read_choice, read_day, read_text
 
 DEFAULT_PERIOD = "24h"
-PERIODS = {"1h": "Last hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
+PERIODS = {
+    "1h": "Last hour",
+    "24h": "24 hours",
+    "7d": "168 hours",  # 7 days of the clock: not the whole days of the spend pages
+    "30d": "720 hours",
+    "today": "Today",
+    "month": "Month to date",
+    "last-month": "Last month",
+}
 LENGTHS = {
     "1h": dt.timedelta(hours=1),
     "24h": dt.timedelta(hours=24),
@@ -91,7 +99,8 @@ def asked_from(query: Mapping[str, str], *, now: dt.datetime) -> Asked:
     first, last = read_day(query, "from"), read_day(query, "to")
     if first is None and last is None:
         period = period or DEFAULT_PERIOD
-        return Asked(start=now - LENGTHS[period], end=now, period=period, by=by, **narrowings)
+        start, end = _preset(period, now=now)
+        return Asked(start=start, end=end, period=period, by=by, **narrowings)
     last = last or max(timezone.localdate(now), first or dt.date.min)
     start, end = midnight(first or last), midnight(last + dt.timedelta(days=1))
     if start >= end:
@@ -99,6 +108,14 @@ def asked_from(query: Mapping[str, str], *, now: dt.datetime) -> Asked:
     if end - start > LONGEST + dt.timedelta(hours=1):  # clocks may be set back in it
         raise BadFilter(f"the period may have {LONGEST.days} days at most: percentiles read every entry")
     return Asked(start=start, end=end, by=by, **narrowings)
+
+
+def _preset(period: str, *, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+    """So many hours up to now, or whole days as the spend pages have them."""
+    if period in LENGTHS:
+        return now - LENGTHS[period], now
+    first, last = days_of(period, today=timezone.localdate(now))
+    return midnight(first), midnight(last + dt.timedelta(days=1))
 
 
 def midnight(day: dt.date) -> dt.datetime:

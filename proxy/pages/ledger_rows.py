@@ -32,6 +32,7 @@ from proxy.pages.filters import Asked, midnight
 
 NO_REGION = "no region"
 DAY = dt.timedelta(days=1)
+_UNKNOWN = Q(cost__isnull=True) & ~Q(kind="correction")
 ALIKE = ("model_id", "since", "kind", "first", "whole", "outcome", "error_class")
 
 
@@ -57,7 +58,8 @@ class Ends:
     """How many entries of a model ended one way in one slice of the period, and what they cost (USD).
 
     ``first``: first attempts (or cache hits), one for each request. ``whole``: no further part of an attempt.
-    ``unknown`` entries have no cost, and no correction has given them one.
+    ``unknown`` entries have no cost, and no correction has given them one. What they cost at most is
+    ``exposure`` (USD), but for the ``unbounded`` ones among them, of which nobody knows.
     """
 
     model: int
@@ -70,6 +72,8 @@ class Ends:
     count: int
     cost: Decimal
     unknown: int
+    exposure: Decimal
+    unbounded: int
 
 
 @contextmanager
@@ -119,13 +123,18 @@ def ends(*, asked: Asked, visibility: Visibility) -> tuple[Ends, ...]:
     found = rows.values(*ALIKE).annotate(
         count=Count("pk"),
         sum_cost=Coalesce(Sum("cost"), Value(Decimal(0))),
-        unknown=Count("pk", filter=Q(cost__isnull=True) & ~Q(kind="correction")),
+        unknown=Count("pk", filter=_UNKNOWN),
+        sum_exposure=Coalesce(Sum("exposure"), Value(Decimal(0))),
+        unbounded=Count("pk", filter=_UNKNOWN & Q(exposure__isnull=True)),
     )
     priced_later = CostEntry.objects.filter(corrects=OuterRef("pk"), kind="correction", cost__isnull=False)
-    priced = rows.filter(Exists(priced_later), cost__isnull=True).values(*ALIKE).annotate(count=Count("pk"))
-    known = {row[:-1]: row[-1] for row in priced.values_list(*ALIKE, "count")}
-    names = (*ALIKE, "count", "sum_cost", "unknown")
-    return tuple(_ends(row[:7], *row[7:], known=known.get(row[:7], 0)) for row in found.values_list(*names))
+    priced = rows.filter(Exists(priced_later), cost__isnull=True).values(*ALIKE)
+    counted = priced.annotate(count=Count("pk"), unbounded=Count("pk", filter=Q(exposure__isnull=True)))
+    known = {row[:7]: row[7:] for row in counted.values_list(*ALIKE, "count", "unbounded")}
+    names = (*ALIKE, "count", "sum_cost", "unknown", "sum_exposure", "unbounded")
+    return tuple(
+        _ends(row[:7], *row[7:], known=known.get(row[:7], (0, 0))) for row in found.values_list(*names)
+    )
 
 
 def slice_of(asked: Asked) -> Func | F:
@@ -146,10 +155,31 @@ def moment_of(since: dt.datetime | dt.date) -> dt.datetime:
     return since if isinstance(since, dt.datetime) else midnight(since)
 
 
-def _ends(alike: tuple[Any, ...], count: int, cost: Decimal, unpriced: int, *, known: int) -> Ends:
+def _ends(
+    alike: tuple[Any, ...],
+    count: int,
+    cost: Decimal,
+    unpriced: int,
+    exposure: Decimal,
+    unbounded: int,
+    *,
+    known: tuple[int, int],
+) -> Ends:
     model, since, kind, first, whole, outcome, error_class = alike
+    priced, priced_unbounded = known
     return Ends(
-        model, moment_of(since), kind, first, whole, outcome, error_class, count, cost, unpriced - known
+        model=model,
+        since=moment_of(since),
+        kind=kind,
+        first=first,
+        whole=whole,
+        outcome=outcome,
+        error_class=error_class,
+        count=count,
+        cost=cost,
+        unknown=unpriced - priced,
+        exposure=exposure,
+        unbounded=unbounded - priced_unbounded,
     )
 
 

@@ -13,7 +13,7 @@ from catalog.visibility import Visibility
 from proxy.pages import failures, latencies, ledger_rows, refused, requests
 from proxy.pages.failures import Attempts, Failures
 from proxy.pages.filters import Asked
-from proxy.pages.latencies import Latencies
+from proxy.pages.latencies import FEW, Latencies
 from proxy.pages.ledger_rows import Ends, Sold
 from proxy.pages.objectives import Objectives
 from proxy.pages.refused import Refused
@@ -52,13 +52,13 @@ class Row:
 
     @property
     def slow(self) -> bool:
-        p95 = self.latencies.whole.p95
-        return p95 is not None and p95 > self.objectives.latency_ms
+        whole = self.latencies.whole
+        return whole.count >= FEW and whole.p95 is not None and whole.p95 > self.objectives.latency_ms
 
     @property
     def late(self) -> bool:
-        p95 = self.latencies.first_token.p95
-        return p95 is not None and p95 > self.objectives.first_token_ms
+        token = self.latencies.first_token
+        return token.count >= FEW and token.p95 is not None and token.p95 > self.objectives.first_token_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
+from catalog.models import Team
 from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
-from proxy.pages import timeline
+from proxy.pages import ledger_rows, timeline
 from proxy.pages.filters import Asked
 from proxy.pages.ledger_rows import NO_REGION
-from proxy.pages.timeline import Event, Span
+from proxy.pages.timeline import Event, Names, Span
 
 MOST_EVENTS = 500  # shown and drawn; the newest
 
@@ -79,12 +80,13 @@ class Standing:
 
 
 def standing(*, asked: Asked, now: dt.datetime) -> Standing:
-    """Six queries."""
+    """Eight queries."""
+    names = _names()
     of_period = _events(asked).filter(at__gte=asked.start, at__lt=asked.end).order_by("-at", "-id")
-    newest = [_event(row) for row in of_period[: MOST_EVENTS + 1]]
+    newest = [_event(row, names) for row in of_period[: MOST_EVENTS + 1]]
     events = newest[:MOST_EVENTS]
     begins = events[-1].at if len(newest) > MOST_EVENTS else asked.start
-    course = [*_before(asked, begins), *reversed(events)]
+    course = [*_before(asked, begins, names), *reversed(events)]
     return Standing(
         breakers=_breakers(asked),
         events=tuple(events),
@@ -95,12 +97,18 @@ def standing(*, asked: Asked, now: dt.datetime) -> Standing:
     )
 
 
-def _before(asked: Asked, begins: dt.datetime) -> Iterable[Event]:
+def _names() -> Names:
+    """Of the teams and models that evidence speaks of by number."""
+    models = {pk: sold.model for pk, sold in ledger_rows.sold().items()}
+    return {"teams": dict(Team.objects.order_by().values_list("pk", "name")), "models": models}
+
+
+def _before(asked: Asked, begins: dt.datetime, names: Names) -> Iterable[Event]:
     """What each breaker was when the period began, and whether its provider was drained: two queries."""
     beside = Q(reason__in=(timeline.DRAINED, timeline.RETURNED))
     earlier = _events(asked).filter(at__lt=begins).order_by("breaker_id", "-at", "-id")
     for rows in (earlier.exclude(beside), earlier.filter(beside)):
-        yield from (_event(row) for row in rows.distinct("breaker_id"))
+        yield from (_event(row, names) for row in rows.distinct("breaker_id"))
 
 
 def _events(asked: Asked) -> QuerySet[BreakerEvent]:
@@ -145,7 +153,7 @@ def _checks(asked: Asked) -> tuple[Checked, ...]:
     )
 
 
-def _event(row: BreakerEvent) -> Event:
+def _event(row: BreakerEvent, names: Names) -> Event:
     return Event(
         id=row.pk,
         breaker=_name(row.breaker),
@@ -154,7 +162,7 @@ def _event(row: BreakerEvent) -> Event:
         now=row.now,
         reason=row.reason,
         reason_words=row.get_reason_display(),
-        evidence=timeline.evidence_from(row.evidence),
+        evidence=timeline.evidence_from(row.evidence, names=names),
         by=row.by.get_username() if row.by else "",
         note=row.note,
     )

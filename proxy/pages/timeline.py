@@ -66,11 +66,16 @@ class Span:
         return STATE_WORDS[self.state]
 
 
-def evidence_from(found: Mapping[str, Any]) -> Evidence:
+Names = Mapping[str, Mapping[int, str]]  # of "teams" and "models", by their numbers
+
+
+def evidence_from(found: Mapping[str, Any], *, names: Names | None = None) -> Evidence:
     """The breakers' own words as they are kept, whatever they are: unknown ones are shown, never dropped."""
     samples = [sample for sample in found.get("samples") or () if isinstance(sample, Mapping)]
     words = ", ".join(
-        f"{name.replace('_', ' ')} {_plain(value)}" for name, value in found.items() if name != "samples"
+        f"{name.replace('_', ' ')} {_plain(_named(value, (names or {}).get(name, {})))}"
+        for name, value in found.items()
+        if name != "samples"
     )
     requests = tuple(
         (request, how) for sample in samples for request, how in _sampled(sample) if request is not None
@@ -107,6 +112,13 @@ def _sampled(sample: Mapping[str, Any]) -> Iterator[tuple[uuid.UUID | None, str]
         yield uuid.UUID(str(sample.get("request_id"))), how
     except ValueError:
         yield None, how
+
+
+def _named(value: object, names: Mapping[int, str]) -> object:
+    """A list of numbers as the names that they stand for; what has none keeps its number."""
+    if not names or not isinstance(value, list):
+        return value
+    return ", ".join(names.get(number, str(number)) for number in value)
 
 
 def _plain(value: object) -> str:

@@ -8,4 +8,5 @@ app_name = "reliability"
 urlpatterns = [
     path("", views.report, name="report"),
     path("export.csv", views.report_csv, name="report_csv"),
+    path("failures.csv", views.failures_csv, name="failures_csv"),
 ]

@@ -41,3 +41,13 @@ def report_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
     rows = files.report_rows(reports.report(asked=asked, visibility=seen))
     name = f"reliability-by-{asked.by}-{asked.days[0]}-{asked.days[1]}.csv"
     return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+
+
+@require_safe
+@for_spend_readers
+def failures_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+    asked = filters.asked_from(request.GET, now=timezone.now())
+    check_scope(asked.spend(), seen)
+    rows = files.failure_rows(reports.report(asked=asked, visibility=seen))
+    name = f"failures-{asked.days[0]}-{asked.days[1]}.csv"
+    return export.response(request, rows, name=name, with_mark="bom" in request.GET)

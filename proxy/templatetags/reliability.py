@@ -4,7 +4,7 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from django import template
 
-from proxy.pages.latencies import Percentiles
+from proxy.pages.latencies import FEW, Percentiles
 
 register = template.Library()
 NOT_KNOWN = "not known"
@@ -28,18 +28,19 @@ def objective(share: Decimal) -> str:
 
 @register.filter
 def budget(left: Decimal | None) -> str:
-    """``0.43`` as ``43 % left``, ``-1.3`` as ``overspent 2.3 times``."""
+    """``0.43`` as ``43 % left``, ``-1.3`` as ``2.3 times what it allows``."""
     if left is None:
         return NOT_KNOWN
     if left < 0:
-        return f"overspent {(1 - left).quantize(Decimal('0.1'), rounding=ROUND_HALF_UP):,f} times"
+        return f"{(1 - left).quantize(Decimal('0.1'), rounding=ROUND_HALF_UP):,f} times what it allows"
     return f"{(left * 100).quantize(Decimal(1), rounding=ROUND_FLOOR):f} % left"
 
 
 @register.filter
 def about(number: Decimal) -> str:
-    """A quotient to one decimal: ``7.2``."""
-    return f"{number.quantize(Decimal('0.1'), rounding=ROUND_HALF_UP):,f}"
+    """A quotient to one decimal, below 1 to two: ``7.2``, ``0.15``."""
+    places = Decimal("0.1") if number >= 1 or number == 0 else Decimal("0.01")
+    return f"{number.quantize(places, rounding=ROUND_HALF_UP):,f}"
 
 
 @register.filter
@@ -48,6 +49,12 @@ def took(duration: int | None) -> str:
     if duration is None:
         return NOT_KNOWN
     return f"{duration:,} ms" if duration < 10_000 else f"{Decimal(duration) / 1000:,.1f} s"
+
+
+@register.filter
+def rare(duration: int | None, times: Percentiles) -> str:
+    """p95 and p99, where there are calls enough for them to differ from the slowest."""
+    return TOO_FEW if 0 < times.count < FEW else took(duration)
 
 
 @register.filter

@@ -95,7 +95,7 @@ def test_what_an_open_breaker_refused_is_counted_exactly_and_failed_for_its_call
     assert len(house.vendors.calls()) == 1
     total = totals(house, "plain")
     assert (total["requests_answered"], total["requests_failed"], total["availability"]) == ("0", "41", "0")
-    assert (total["attempts_succeeded"], total["attempts_failed"]) == ("0", "1")
+    assert (total["attempts_succeeded"], total["attempts_failed_by_vendor"]) == ("0", "1")
 
 
 def test_every_surface_plain_and_streamed_counts_once(house: House) -> None:
@@ -141,7 +141,7 @@ def test_a_call_for_which_every_credential_rests_is_counted_and_the_vendors_own_
 
     assert len(house.vendors.calls()) == 1
     total = totals(house, team)
-    assert (total["requests_failed"], total["attempts_failed"]) == ("6", "1")
+    assert (total["requests_failed"], total["attempts_failed_by_vendor"]) == ("6", "1")
 
 
 def test_a_count_of_tokens_is_no_request_of_the_ledger_and_not_counted(house: House) -> None:

@@ -37,7 +37,7 @@ def figures(row: dict[str, str], *names: str) -> list[str]:
 
 
 REQUESTS = ("requests_answered", "requests_failed", "requests_left", "requests_mistaken", "availability")
-ATTEMPTS = ("attempts_succeeded", "attempts_failed", "attempts_neutral", "attempt_success")
+ATTEMPTS = ("attempts_succeeded", "attempts_failed_by_vendor", "attempts_neutral", "attempt_success")
 
 
 def test_requests_are_counted_where_they_began_whatever_answered_them(finance: Client) -> None:
@@ -87,7 +87,7 @@ def test_the_error_budget_is_what_the_objective_leaves(finance: Client, settings
     assert "75.00 % 6 of 8; objective 50 % error budget: 50 % left (2 failed, 4.0 allowed)" in seen
     settings.OBJECTIVES = objectives_in({"OBJECTIVE_AVAILABILITY": "99.9"})
     assert table(finance, DAY)[""]["budget_left"] == "-249"
-    assert "overspent 250.0 times" in text_of(page(finance, f"{URL}?{DAY}"))
+    assert "250.0 times what it allows" in text_of(page(finance, f"{URL}?{DAY}"))
 
 
 def test_percentiles_are_values_that_calls_had(finance: Client, bad_day: BadDay) -> None:
@@ -107,12 +107,12 @@ def test_too_few_calls_have_no_p99_9(finance: Client) -> None:
     names = ("latency_calls", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_p99_9_ms")
     assert figures(found, *names) == ["4", "200", "700", "700", ""]
     cells = row_of(page(finance, f"{URL}?{DAY}"), "openai")
-    assert cells[8:13] == ["200 ms", "700 ms", "700 ms", "too few calls", "4"]
+    assert cells[8:13] == ["200 ms", *["too few calls"] * 3, "4"]
 
 
 def test_the_first_token_is_timed_for_streams_alone_and_else_not_known(finance: Client) -> None:
     html = page(finance, f"{URL}?{DAY}")
-    assert row_of(html, "openai")[13:] == ["40 ms", "40 ms", "40 ms", "too few calls", "1"]
+    assert row_of(html, "openai")[13:] == ["40 ms", *["too few calls"] * 3, "1"]
     assert row_of(html, "gemini")[13:] == ["not known"] * 4 + ["0"]
 
 
@@ -164,7 +164,7 @@ def test_money_spent_on_failures_is_the_ledgers_sum(finance: Client) -> None:
     assert failed.aggregate(cost=Sum("cost"))["cost"] == Decimal("0.375")
     html = page(finance, f"{URL}?{DAY}")
     failures = html[html.index("Attempts that failed") :]
-    assert row_of(failures, "Total")[3:] == ["6", "", "$0.375", "5 %", "1"]
+    assert row_of(failures, "Total")[3:] == ["6", "", "$0.375", "5 %", "1 (at most $2)"]
     rows = [row for row in re.findall(r"<tr>.*?</tr>", failures, flags=re.DOTALL) if "outcome=" in row]
     costs = [text_of(row).split("$")[1].split(" ")[0] for row in rows if "$" in row]
     assert sum(Decimal(cost) for cost in costs) == Decimal("0.375")
@@ -172,6 +172,32 @@ def test_money_spent_on_failures_is_the_ledgers_sum(finance: Client) -> None:
         *("gemini", "our worker died", "lost", "1", "no", "unknown", NOTHING, "1"),
     ]
     assert "2 attempts whose caller left, $1.5." in text_of(failures)
+
+
+def test_the_failures_file_says_what_the_page_says(finance: Client) -> None:
+    response = finance.get(f"{URL}failures.csv?{DAY}")
+    rows = list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+    sums = {row["row"]: row for row in rows if row["row"] != "failed"}
+    failed = [row for row in rows if row["row"] == "failed"]
+    names = ("attempts", "cost_usd", "unknown", "exposure_usd", "unbounded")
+    assert figures(sums["all failed"], *names) == ["6", "0.375", "1", "2", "0"]
+    assert figures(sums["caller left"], *names) == ["2", "1.5", "0", "0", "0"]
+    assert sum(Decimal(row["cost_usd"] or 0) for row in failed) == Decimal("0.375")
+    assert [figures(row, *names) for row in failed if row["outcome"] == "lost"] == [["1", "", "1", "2", "0"]]
+    assert {row["time_zone"] for row in rows} == {"UTC"}
+
+
+def test_where_no_failure_has_a_known_cost_there_is_no_share_of_it(db: None, finance: Client) -> None:
+    html = page(finance, f"{URL}?{DAY}&provider=gemini")
+    seen = text_of(html[html.index("Spent on failures") :])
+    assert "unknown excludes 1 of unknown cost: 1 at most $2.00" in seen
+    assert row_of(html[html.index("Attempts that failed") :], "Total")[5:7] == ["unknown", NOTHING]
+
+
+def test_whole_days_are_those_of_the_spend_pages(finance: Client) -> None:
+    rows = table(finance, "period=month")
+    first = dt.datetime.fromisoformat(rows[""]["from"])
+    assert (first.date(), first.timetz()) == (timezone.localdate().replace(day=1), dt.time(tzinfo=dt.UTC))
 
 
 def test_a_correction_gives_a_failure_its_cost(finance: Client, bad_day: BadDay) -> None:
@@ -270,7 +296,7 @@ def test_the_page_asks_the_database_a_fixed_number_of_questions(
     choices (2)."""
     for _ in range(10):
         attempt(bad_day.ads, bad_day.gpt, "error", "provider", request_id=uuid.uuid4(), **FREE)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(23):
         finance.get(f"{URL}?{DAY}")
     with django_assert_num_queries(13):
         finance.get(f"{URL}export.csv?{DAY}").getvalue()

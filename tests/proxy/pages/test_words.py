@@ -22,7 +22,7 @@ def test_a_budget_that_is_left(left: str, shown: str) -> None:
 
 
 def test_a_budget_that_is_overspent_says_how_often_it_was_spent() -> None:
-    assert words.budget(Decimal("-1.3")) == "overspent 2.3 times"
+    assert words.budget(Decimal("-1.3")) == "2.3 times what it allows"
 
 
 def test_what_is_not_known_is_said() -> None:
