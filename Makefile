@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup serve test clients lint format bench bench-breaker bench-ledger soak demo requirements
+.PHONY: help setup serve test clients focus-validator lint format bench bench-breaker bench-ledger soak demo requirements
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make demo          90 days of realistic traffic for the pages"
 	@echo "make test          the whole test suite"
 	@echo "make clients       the environment in which LangChain and the Agents SDK are tested; without it they are skipped"
+	@echo "make focus-validator  the environment in which FOCUS files are validated; without it that test is skipped"
 	@echo "make lint          ruff (format and lint) and mypy"
 	@echo "make format        let ruff format and fix"
 	@echo "make bench         benchmarks against peers (needs nginx and wrk)"
@@ -44,6 +45,16 @@ $(VENV)/clients/installed: $(VENV)/python requirements-clients.txt
 	@$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.txt
 	@touch $@
 
+# The FOCUS validator runs on Python 3.11 although it asks for 3.12, but for one line that
+# tests/metering/focus/mend_validator.py puts right.
+$(VENV)/focus/installed: $(VENV)/python requirements-focus.txt tests/metering/focus/mend_validator.py
+	@echo "installing the pinned FOCUS validator ..."
+	@$(BIN)/python -m venv $(VENV)/focus
+	@$(VENV)/focus/bin/pip install --quiet --disable-pip-version-check --ignore-requires-python --require-hashes \
+		-r requirements-focus.txt
+	@$(VENV)/focus/bin/python tests/metering/focus/mend_validator.py
+	@touch $@
+
 setup: $(VENV)/runtime
 
 serve: setup
@@ -53,9 +64,11 @@ demo: setup
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/development
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 clients: $(VENV)/clients/installed
+
+focus-validator: $(VENV)/focus/installed
 
 lint: $(VENV)/development
 	@$(BIN)/ruff format --check .
@@ -86,3 +99,5 @@ requirements: $(VENV)/python
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--group clients -o requirements-clients.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
+		--group focus -o requirements-focus.txt

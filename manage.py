@@ -23,10 +23,23 @@ def main() -> None:
 
             os.environ["DATABASE_URL"] = embedded_postgres.ensure_running(env.var_dir() / "postgres")
         from django.core.management import execute_from_command_line
+        from django.db import utils as database_errors
 
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        except database_errors.OperationalError as problem:
+            sys.exit(f"The database cannot be used: {str(problem).strip()}\nCheck DATABASE_URL.")
+        except database_errors.ProgrammingError as problem:
+            if type(problem.__cause__).__name__ not in ("UndefinedTable", "UndefinedColumn"):
+                raise
+            sys.exit(
+                "The database is not up to date. Run: ./manage.py migrate (make serve does it by itself)"
+            )
     except env.UnusableSetting as problem:
         sys.exit(str(problem))
+    except BrokenPipeError:  # ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def use_the_virtual_environment() -> None:

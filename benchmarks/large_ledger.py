@@ -41,11 +41,11 @@ SELECT gen_random_uuid(), 1, 0, 'attempt', {team}, {key}, {model}, {price}, 'lar
 FROM (SELECT now() - random() * interval '{days} days' AS at FROM generate_series(1, {rows})) made
 """
 DAILY = """
-INSERT INTO metering_dailyspend (day, team_id, api_key_id, model_id, route, period, calls, attempts, failed, unpriced,
-    unbounded, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning,
-    audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
-SELECT day, team_id, api_key_id, model_id, route, metering_period(day, NULL), count(*), count(*), 0, 0,
-    0, 0, 0, sum(input), 0, 0, 0, sum(output), 0, 0, 0, 0, sum(cost), 0, sum(latency_ms), count(*)
+INSERT INTO metering_dailyspend (day, team_id, api_key_id, model_id, route, period, calls, attempts, failed,
+    unpriced, unbounded, estimated, overruns, input, cache_read, cache_write_5m, cache_write_1h, output,
+    reasoning, audio_input, audio_output, requests, cost, exposure, latency_ms, answered)
+SELECT day, team_id, api_key_id, model_id, route, metering_period(day, NULL), count(*), count(*), 0,
+    0, 0, 0, 0, sum(input), 0, 0, 0, sum(output), 0, 0, 0, 0, sum(cost), 0, sum(latency_ms), count(*)
 FROM metering_costentry GROUP BY day, team_id, api_key_id, model_id, route
 """
 

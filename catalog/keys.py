@@ -35,6 +35,15 @@ class KeyNameTaken(Exception):
         self.name = name
 
 
+class KeyRevoked(Exception):
+    """A revoked key has no secret any more. Carries ``team`` and ``name``."""
+
+    def __init__(self, *, team: str, name: str) -> None:
+        super().__init__(f"key {name} of team {team} is revoked: make a new one")
+        self.team = team
+        self.name = name
+
+
 def issue(
     *, team: Team, name: str, models: Sequence[str] = (), expires_at: dt.datetime | None = None
 ) -> tuple[ApiKey, str]:
@@ -42,8 +51,7 @@ def issue(
 
     ``models`` narrows what the team may call; empty means all that the team may.
     """
-    prefix = f"tg_{_random(PREFIX_LENGTH)}"
-    secret = f"{prefix}_{_random(SECRET_LENGTH)}"
+    prefix, secret = _new_secret()
     try:
         with transaction.atomic():
             key = ApiKey.objects.create(
@@ -59,6 +67,20 @@ def issue(
             raise KeyNameTaken(team=team.name, name=name) from error
         raise
     return key, secret
+
+
+def rotate(*, key: ApiKey) -> str:
+    """A new secret for the same key, which is not kept: show it once. The old one stops working at once.
+
+    The key stays: its budgets and limits, what it may call, its entries. Raises KeyRevoked.
+    """
+    prefix, secret = _new_secret()
+    digest = vault.keyed_hashes(secret)[0]
+    live = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+    if not live.update(prefix=prefix, digest=digest):
+        raise KeyRevoked(team=key.team.name, name=key.name)
+    key.refresh_from_db(fields=["prefix", "digest"])
+    return secret
 
 
 def parse(secret: str) -> str | None:
@@ -81,6 +103,12 @@ def revoke(*, key: ApiKey, at: dt.datetime) -> None:
     """Withdraw ``key`` from ``at`` on. Revoking again keeps the first moment."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=at)
     key.refresh_from_db(fields=["revoked_at"])
+
+
+def _new_secret() -> tuple[str, str]:
+    """A prefix, and a secret that begins with it."""
+    prefix = f"tg_{_random(PREFIX_LENGTH)}"
+    return prefix, f"{prefix}_{_random(SECRET_LENGTH)}"
 
 
 def _random(length: int) -> str:

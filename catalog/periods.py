@@ -31,6 +31,30 @@ class Slot(NamedTuple):
         return ", ".join(parts)
 
 
+RE_RATE = "past calls are corrected by re-rating them (manage.py rerate)"
+
+
+class Terms(NamedTuple):
+    """What a price row says: what is paid, for which tokens, and the vendor's list price."""
+
+    paid: Rates
+    tier: str = "whole"
+    listed: Rates | None = None  # None: what is paid is the list price
+
+    @property
+    def list_rates(self) -> dict[str, str]:
+        """As rows keep it: only what differs."""
+        return rate_values.differing(listed=self.listed, paid=self.paid) if self.listed else {}
+
+    def __str__(self) -> str:
+        words = rate_values.short(self.paid)
+        if self.tier != "whole":
+            words += ", above the threshold alone"
+        if self.list_rates:
+            words += f" (list {', '.join(f'{name} {rate}' for name, rate in self.list_rates.items())})"
+        return words
+
+
 class PeriodError(Exception):
     """A price cannot start at the moment asked for; the message says why and what would do."""
 
@@ -46,6 +70,14 @@ def slot_of(price: Price) -> Slot:
     return Slot(*(getattr(price, field) for field in Slot._fields))
 
 
+def terms_of(price: Price) -> Terms:
+    return Terms(rate_values.of(price), price.tier, rate_values.listed(price))
+
+
+def same(one: Terms, other: Terms) -> bool:
+    return one.paid == other.paid and one.tier == other.tier and one.list_rates == other.list_rates
+
+
 def in_force(*, model: LanguageModel, slot: Slot, at: dt.datetime) -> Price | None:
     """The row of exactly this slot at ``at``."""
     for price in _rows(model, slot):
@@ -59,13 +91,13 @@ def start(
     *,
     model: LanguageModel,
     slot: Slot,
-    rates: Rates,
+    terms: Terms,
     effective_from: dt.datetime,
     source: str,
     at: dt.datetime,
     note: str = "",
 ) -> Started | None:
-    """Let ``rates`` hold from ``effective_from`` until the next price that is already known.
+    """Let ``terms`` hold from ``effective_from`` until the next price that is already known.
 
     Returns None when they hold already. A price in force is never edited: it ends where the new one starts.
     One that is still to come and starts at the same moment is replaced. Raises PeriodError.
@@ -74,11 +106,11 @@ def start(
         pk=model.pk
     )  # one writer of its prices at a time
     current = in_force(model=model, slot=slot, at=effective_from)
-    if current and rate_values.of(current) == rates:
+    if current and same(terms_of(current), terms):
         return None
     later = next((price for price in _rows(model, slot) if price.effective_from > effective_from), None)
     if later and later.effective_from <= at:
-        if not current and rate_values.of(later) == rates:
+        if not current and same(terms_of(later), terms):
             return None
         raise PeriodError(_too_early(model, slot, later))
     if current and current.effective_from == effective_from:
@@ -88,18 +120,48 @@ def start(
         current = None
     if current:
         _end(current, effective_from)
-    price = Price(
-        model=model,
-        effective_from=effective_from,
-        effective_to=later.effective_from if later else None,
-        source=source,
-        source_date=at.date(),
-        note=note,
-        **slot._asdict(),
-        **rates._asdict(),
-    )
+    price = row(model=model, slot=slot, terms=terms, effective_from=effective_from, source=source, note=note)
+    price.effective_to = later.effective_from if later else None
+    price.source_date = at.date()
     _add(price)
     return Started(price, current)
+
+
+def row(
+    *,
+    model: LanguageModel,
+    slot: Slot,
+    terms: Terms,
+    effective_from: dt.datetime,
+    source: str,
+    note: str = "",
+) -> Price:
+    """The unsaved row of such a price, until further notice."""
+    return Price(
+        model=model,
+        effective_from=effective_from,
+        source=source,
+        note=note,
+        tier=terms.tier,
+        list_rates=terms.list_rates,
+        **slot._asdict(),
+        **terms.paid._asdict(),
+    )
+
+
+@transaction.atomic
+def call_off(price: Price, *, at: dt.datetime) -> None:
+    """Delete a price that has not begun; the one that it was to end goes on instead. Raises PeriodError."""
+    if price.effective_from <= at:
+        raise PeriodError(f"this price has been in force since {_utc(price.effective_from)}")
+    LanguageModel.objects.select_for_update(of=("self",)).get(pk=price.model_id)
+    before = Price.objects.filter(
+        model=price.model_id, effective_to=price.effective_from, **lookup(slot_of(price))
+    ).first()
+    until = price.effective_to
+    price.delete()
+    if before:
+        _end(before, until)
 
 
 @transaction.atomic
@@ -111,17 +173,17 @@ def end(*, model: LanguageModel, slot: Slot, at: dt.datetime) -> Price | None:
     return current
 
 
-def _end(price: Price, at: dt.datetime) -> None:
+def _end(price: Price, at: dt.datetime | None) -> None:
     price.effective_to = at
     try:
         with transaction.atomic():
             price.save(update_fields=["effective_to"])
     except IntegrityError as error:
-        if _constraint(error) != "price_booked_not_closed_before":
+        if at is None or _constraint(error) != "price_booked_not_closed_before":
             raise
         raise PeriodError(
             f"calls made since {_utc(at)} are booked at the price in force since "
-            f"{_utc(price.effective_from)}: let the new price start now or later"
+            f"{_utc(price.effective_from)}: let the new price start now or later; {RE_RATE}"
         ) from error
 
 
@@ -141,7 +203,7 @@ def _too_early(model: LanguageModel, slot: Slot, price: Price) -> str:
     return (
         f"{model.full_name} ({slot}) has had another price since {_utc(price.effective_from)} "
         f"({rate_values.short(rate_values.of(price))}; {price.source}), and a price that has been in force "
-        "is never edited: give the new one a later effective_from"
+        f"is never edited: give the new one a later effective_from; {RE_RATE}"
     )
 
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from catalog import periods, pricebook, proposals, seeding
+from catalog import feeds, periods, pricebook, proposals, seeding
 from catalog import rates as rate_values
 from catalog.models import LanguageModel, Price, PriceProposal, Provider
 from catalog.rates import Rates
 
-BOOK = "genai-prices"
+BOOK = pricebook.NAME
 HELD = "HELD BACK: "
 MOST_CHANGE = 10  # a rate that moves by more than this factor is more likely a slip than a price
 EMPTY = Rates()
@@ -86,6 +86,7 @@ def sync(*, book: pricebook.PriceBook, accept_new: bool, at: dt.datetime) -> Rep
         kept += by_people
         outcomes += [Outcome(finding, _propose(finding, book.source, at)) for finding in findings]
     settled = _settle({(o.finding.model.pk, o.finding.slot) for o in outcomes}, at)
+    feeds.succeeded(name=BOOK, source=book.source, at=at)
     return Report(book.source, tuple(outcomes), new_models, kept, settled)
 
 
@@ -173,13 +174,9 @@ def _reason(old: Rates | None, new: Rates) -> str:
     if old is None:
         free = [name for name in ("input", "output") if getattr(new, name) == 0]
         return f"{HELD}new price of zero ({', '.join(free)})" if free else "new price"
-    changed = [
-        f"{name} {rate_values.plain(before) or 'unknown'} -> {rate_values.plain(after) or 'unknown'}"
-        for name, before, after in zip(Rates._fields, old, new, strict=True)
-        if before != after
-    ]
     alarms = sorted({alarm for pair in zip(old, new, strict=True) if (alarm := _alarm(*pair))})
-    return (HELD + "; ".join(alarms) + ": " if alarms else "changed: ") + ", ".join(changed)
+    said = rate_values.difference(old, new)
+    return f"{HELD}{'; '.join(alarms)}: {said.removeprefix('changed: ')}" if alarms else said
 
 
 def _alarm(before: Decimal | None, after: Decimal | None) -> str:
@@ -196,25 +193,29 @@ def _alarm(before: Decimal | None, after: Decimal | None) -> str:
 
 def _propose(finding: Finding, source: str, at: dt.datetime) -> str:
     """Keep one open proposal for the slot, with the newest rates; say what was done."""
-    same_slot = PriceProposal.objects.filter(model=finding.model, **periods.lookup(finding.slot))
+    same_slot = PriceProposal.objects.filter(
+        model=finding.model, from_feed=True, **periods.lookup(finding.slot)
+    )
     rates = rate_values.text(finding.rates)
     if same_slot.filter(state=PriceProposal.State.DISMISSED, rates=rates).exists():
         return "dismissed before"
-    values = {
-        "effective_from": finding.effective_from,
-        "rates": rates,
-        "current": finding.current,
-        "reason": finding.reason[: proposals.REASON_LENGTH],
-        "source": source,
-        "source_date": at.date(),
-    }
     existing = same_slot.filter(state=PriceProposal.State.OPEN).first()
-    if existing is None:
-        PriceProposal.objects.create(model=finding.model, **finding.slot._asdict(), **values)
-        return "proposed"
-    if existing.rates == rates:
+    if existing and existing.rates == rates:
         return "still open"
-    PriceProposal.objects.filter(pk=existing.pk).update(**values)
+    if existing:
+        _withdraw([existing.pk], "newer rates", at)
+    PriceProposal.objects.create(
+        model=finding.model,
+        effective_from=finding.effective_from,
+        rates=rates,
+        current=finding.current,
+        reason=finding.reason[: proposals.REASON_LENGTH],
+        source=source,
+        source_date=at.date(),
+        made_by=source,
+        from_feed=True,
+        **finding.slot._asdict(),
+    )
     return "proposed"
 
 
@@ -224,15 +225,22 @@ def _add_prices(model: LanguageModel, row: pricebook.ModelRow, source: str, at: 
     )
     if not model.enabled and model.source == source:
         LanguageModel.objects.filter(pk=model.pk).update(enabled=True)
-    PriceProposal.objects.filter(model=model, state=PriceProposal.State.OPEN).update(
+    PriceProposal.objects.filter(model=model, state=PriceProposal.State.OPEN, from_feed=True).update(
         state=PriceProposal.State.ACCEPTED, decided_by="sync_prices --accept-new", decided_at=at
     )
 
 
 def _settle(standing: set[tuple[int, periods.Slot]], at: dt.datetime) -> int:
     """Close open proposals of the book for which nothing differs any more."""
-    open_ones = PriceProposal.objects.filter(state=PriceProposal.State.OPEN, source__startswith=BOOK)
+    open_ones = PriceProposal.objects.filter(
+        state=PriceProposal.State.OPEN, from_feed=True, source__startswith=BOOK
+    )
     stale = [p.pk for p in open_ones if (p.model_id, proposals.slot_of(p)) not in standing]
-    return PriceProposal.objects.filter(pk__in=stale).update(
-        state=PriceProposal.State.DISMISSED, decided_by="sync_prices: no longer differs", decided_at=at
+    return _withdraw(stale, "no longer differs", at)
+
+
+def _withdraw(keys: list[int], why: str, at: dt.datetime) -> int:
+    """Not dismissed, which would be for good: when it differs again it is proposed again."""
+    return PriceProposal.objects.filter(pk__in=keys).update(
+        state=PriceProposal.State.WITHDRAWN, decided_by=f"sync_prices: {why}", decided_at=at
     )

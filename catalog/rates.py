@@ -1,6 +1,6 @@
 """The rates of one price row as a plain value, and how they compare."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,8 +21,36 @@ class Rates(NamedTuple):
     per_request: Decimal | None = None
 
 
+FINEST = Decimal("0.000001")
+HUNDRED = Decimal(100)
+
+
 def of(price: "Price") -> Rates:
     return Rates(*(getattr(price, rate) for rate in Rates._fields))
+
+
+def listed(price: "Price") -> Rates:
+    """The vendor's list price: what is paid, but for the rates that are listed otherwise."""
+    return of(price)._replace(**{name: Decimal(value) for name, value in price.list_rates.items()})
+
+
+def differing(*, listed: Rates, paid: Rates) -> dict[str, str]:
+    """The list rates that are known and not what is paid, as rows of prices keep them."""
+    return {
+        name: plain(value) or ""
+        for name, value, other in zip(Rates._fields, listed, paid, strict=True)
+        if value is not None and value != other
+    }
+
+
+def discounted(*, listed: Rates, percent: Decimal) -> Rates:
+    """What is paid at so many percent off, rounded half even to 6 decimals as the rates of prices are."""
+    share = (HUNDRED - percent) / HUNDRED
+    return Rates(*(None if r is None else (r * share).quantize(FINEST, ROUND_HALF_EVEN) for r in listed))
+
+
+def known(rates: Rates) -> dict[str, Decimal]:
+    return {name: value for name, value in rates._asdict().items() if value is not None}
 
 
 def text(rates: Rates) -> dict[str, str | None]:
@@ -41,4 +69,16 @@ def plain(value: Decimal | None) -> str | None:
 
 def short(rates: Rates) -> str:
     """The rates that are known, on one line: ``input 1, output 5``."""
-    return ", ".join(f"{name} {plain(value)}" for name, value in rates._asdict().items() if value is not None)
+    return ", ".join(f"{name} {plain(value)}" for name, value in known(rates).items())
+
+
+def difference(old: Rates | None, new: Rates) -> str:
+    """``changed: input 1 -> 2``, or ``new price`` where there was none."""
+    if old is None:
+        return "new price"
+    changed = [
+        f"{name} {plain(before) or 'unknown'} -> {plain(after) or 'unknown'}"
+        for name, before, after in zip(Rates._fields, old, new, strict=True)
+        if before != after
+    ]
+    return f"changed: {', '.join(changed)}" if changed else "the rates stay"

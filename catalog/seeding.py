@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from catalog import pricebook
+from catalog import feeds, pricebook
 from catalog.models import LanguageModel, Price, Provider
 
 BATCH = 1000
@@ -69,6 +69,7 @@ def seed(*, at: dt.datetime) -> Report:
     models, prices = _add_models(
         ((existing[row.vendor.name], row.models) for row in book.vendors), source=book.source, at=at
     )
+    feeds.first_read(name=pricebook.NAME, source=book.source, at=at)
     return Report(len(missing), models, prices, omissions=book.omissions)
 
 

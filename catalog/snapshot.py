@@ -7,9 +7,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.rates import Rates
+
+if TYPE_CHECKING:
+    from catalog.models import Price
 
 RATES: tuple[str, ...] = Rates._fields
 
@@ -27,6 +30,7 @@ class PriceRow:
     daily_to: dt.time | None
     weekdays: str
     rates: Mapping[str, Decimal | None]  # keys: RATES
+    tier: str = "whole"  # whole | marginal; see metering/costing.py
 
     def holds_at(self, at: dt.datetime) -> bool:
         """Whether the period (half open) and the hours (UTC, half open) contain ``at``."""
@@ -46,6 +50,12 @@ class PriceRow:
                 day = (day - 1) % 7
         workday = day < 5
         return inside and (not self.weekdays or workday == (self.weekdays == "mon-fri"))
+
+
+def price_row(price: "Price") -> PriceRow:
+    """The plain row of a stored price: what costs are worked out from."""
+    columns = {name: getattr(price, name) for name in PriceRow.__dataclass_fields__ if name != "rates"}
+    return PriceRow(rates={name: getattr(price, name) for name in RATES}, **columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,7 @@ class CatalogSnapshot:
     routes: Mapping[str, RouteRow]  # by every name that callers may use
     providers: Mapping[int, ProviderRow]
     models: Mapping[int, ModelRow]
+    unsold: Mapping[str, str] = field(default_factory=dict)  # model name: its provider, without a credential
 
     def route(self, name: str) -> RouteRow | None:
         return self.routes.get(name)
@@ -218,4 +229,5 @@ __all__ = [
     "Timeouts",
     "key_may_call",
     "may_call",
+    "price_row",
 ]

@@ -44,6 +44,10 @@ WHERE m.enabled AND m.provider_id = ANY (%(providers)s)
     AND (r.effective_to IS NULL OR r.effective_to > %(at)s - interval '1 day')
 ORDER BY r.model_id, r.id
 """
+UNSOLD = """
+SELECT m.name, p.name AS provider FROM catalog_languagemodel m JOIN catalog_provider p ON p.id = m.provider_id
+WHERE m.enabled AND p.enabled AND p.id <> ALL (%(providers)s) ORDER BY p.priority DESC, p.name DESC
+"""
 ROUTES = """
 SELECT r.name, r.strategy, r.cache_ttl, r.on_content_filter, r.hedge_after, r.enabled, t.model_id, t.weight
 FROM catalog_route r LEFT JOIN catalog_routetarget t ON t.route_id = r.id
@@ -89,6 +93,7 @@ async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogS
         routes=_public_names(models, await _rows(connection, ROUTES)),
         providers=usable,
         models=models,
+        unsold=_unsold(await _rows(connection, UNSOLD, parameters)),
     )
 
 
@@ -98,6 +103,12 @@ async def _rows(
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, parameters)
         return await cursor.fetchall()
+
+
+def _unsold(rows: list[DictRow]) -> dict[str, str]:
+    """To the names of models the first of their providers, of those that need a credential and have none."""
+    found = {row["name"]: row["provider"] for row in rows}
+    return found | {f"{row['provider']}/{row['name']}": row["provider"] for row in rows}
 
 
 def _provider(row: DictRow, further: list[CredentialRow]) -> ProviderRow | None:

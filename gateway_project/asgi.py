@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from zoneinfo import ZoneInfo
@@ -14,16 +15,19 @@ from django.core.asgi import get_asgi_application
 
 people = get_asgi_application()
 
-from gateway_project import health  # noqa: E402 - after django.setup()
+from gateway_project import health, unreachable  # noqa: E402 - after django.setup()
 from gateway_project.starting import Start  # noqa: E402
 from gateway_project.stopping import stop  # noqa: E402
+from gateway_project.watching import Watching  # noqa: E402
 from proxy import envelopes, errors, urls  # noqa: E402
 from proxy.gateway import Gateway  # noqa: E402
 from proxy.requests import Receive, Scope, Send  # noqa: E402
 
 log = structlog.get_logger(__name__)
+logging.getLogger("django.request").addFilter(unreachable.OneLine())
 gateway: Gateway | None = None
 start: Start | None = None
+watching: Watching | None = None
 STARTING = "worker is starting"
 
 
@@ -36,7 +40,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif urls.is_call(scope["path"]):
         await _call(scope, receive, send)
     elif scope["path"] in health.PATHS:
-        await health.answer(scope["path"], send, gateway, starting=start.reason if start else STARTING)
+        warnings = watching.warnings if watching else []
+        starting = start.reason if start else STARTING
+        await health.answer(scope["path"], send, gateway, starting=starting, warnings=warnings)
     else:
         await people(dict(scope), receive, send)  # type: ignore[arg-type]  # Django narrows the message type
 
@@ -81,15 +87,19 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     starting.cancel()
+    if watching is not None:
+        await watching.stop()
     if gateway is not None:
         await gateway.stop()
     await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _start(starting: Start) -> None:
-    global gateway
+    global gateway, watching
     try:
         gateway = await starting.gateway()
+        watching = Watching(gateway, conninfo=_conninfo(), spool_dir=settings.SPOOL_DIR)
+        watching.start()
         _settle_memory()
     except Exception:
         log.exception("worker_did_not_start")
@@ -105,6 +115,7 @@ def _make() -> Gateway:
         spool_dir=settings.SPOOL_DIR,
         region=settings.REGION,
         keep_alive_seconds=settings.KEEP_ALIVE_SECONDS,
+        keeping=settings.IDEMPOTENCY_KEEPING,
     )
 
 

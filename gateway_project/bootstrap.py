@@ -3,15 +3,17 @@
 import datetime as dt
 import os
 import secrets
-from collections.abc import Mapping
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from catalog import keys, seeding
-from catalog.models import Provider, Team
+from catalog.models import LanguageModel, Provider, Team
 from metering.models import Limit
 
 ADMIN = "admin"
@@ -41,12 +43,38 @@ def bootstrap(*, at: dt.datetime) -> Made:
     return Made(admin_password=_admin(), api_key=_demo_key(), models_added=report.models)
 
 
-def has_vendor_credential() -> bool:
-    """Whether a real vendor can be called: then the sandbox is not the default."""
-    providers = Provider.objects.filter(enabled=True, is_sandbox=False)
-    return any(
-        provider.api_key_encrypted or os.environ.get(provider.api_key_env or "-") for provider in providers
+def vendors_with_credential() -> dict[str, str]:
+    """Real vendors that can be called, each with where its credential is from. With one of them the sandbox
+    is not the default."""
+    return {
+        provider.name: "stored" if provider.api_key_encrypted else provider.api_key_env
+        for provider in Provider.objects.filter(enabled=True, is_sandbox=False)
+        if provider.api_key_encrypted or os.environ.get(provider.api_key_env or "-")
+    }
+
+
+def model_to_try(preferred: Sequence[str]) -> str:
+    """A chat model for the first call, of a vendor that can be called: one of ``preferred``, else any with a
+    price by output token."""
+    sellers = Provider.objects.filter(is_sandbox=True, enabled=True).values_list("name", flat=True)
+    sold = LanguageModel.objects.filter(
+        enabled=True, provider__name__in=[*sellers, *vendors_with_credential()], prices__output__gt=0
     )
+    names = set(sold.values_list("name", flat=True))
+    return next((name for name in (*preferred, *sorted(names)) if name in names), preferred[0])
+
+
+def sandbox_that_answers() -> str:
+    """The address, without a version, of a sandbox that the catalog knows and that is there: that of another
+    gateway on the same state, which would lose its vendors if they moved. Empty when there is none."""
+    known = Provider.objects.filter(is_sandbox=True, enabled=True, kind="anthropic").values_list("base_url")
+    for (base_url,) in known:
+        at = urlsplit(base_url)
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if at.hostname and at.port and probe.connect_ex((at.hostname, at.port)) == 0:
+                return str(base_url)
+    return ""
 
 
 def use_sandbox(*, base_url: str, at: dt.datetime) -> None:

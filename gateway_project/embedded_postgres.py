@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gateway_project import child_environment
-from gateway_project.env import UnusableSetting
+from gateway_project.given import UnusableSetting
 
 LONGEST_SOCKET_PATH = 103  # bytes, everywhere; Linux allows 107
 SOCKET = ".s.PGSQL.5432"

@@ -1,5 +1,7 @@
 """/healthz (the process lives) and /readyz (it can serve: database, at least one usable provider)."""
 
+from collections.abc import Sequence
+
 import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -11,12 +13,18 @@ from proxy.requests import Send
 PATHS = frozenset({"/healthz", "/readyz"})
 
 
-async def answer(path: str, send: Send, gateway: Gateway | None, *, starting: str) -> None:
-    """200 with ``{"status": "ok"}``, or 503 with the reasons. ``starting``: why there is no gateway yet."""
+async def answer(
+    path: str, send: Send, gateway: Gateway | None, *, starting: str, warnings: Sequence[str] = ()
+) -> None:
+    """200 with ``{"status": "ok"}``, or 503 with the reasons. ``starting``: why there is no gateway yet.
+    ``warnings`` stand beside either at /readyz: what does not keep calls from being served now."""
     problems = [] if path == "/healthz" else await _problems(gateway, starting)
-    body = msgspec.json.encode(
-        {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
-    )
+    told: dict[str, object] = {"status": "ok"}
+    if problems:
+        told = {"status": "unavailable", "problems": problems}
+    if warnings and path != "/healthz":
+        told["warnings"] = list(warnings)
+    body = msgspec.json.encode(told)
     await send(
         {
             "type": "http.response.start",

@@ -24,10 +24,14 @@ SPOOL_DIR = ENV.spool_dir
 DRAIN_SECONDS = ENV.drain_seconds  # how long calls may go on after SIGTERM
 MAX_REQUESTS = ENV.max_requests  # a worker is replaced after about so many; 0: never
 OBJECTIVES = ENV.objectives
+IDEMPOTENCY_KEEPING = ENV.idempotency_keeping  # for requests with an Idempotency-Key
 KEEP_ALIVE_SECONDS = ENV.keep_alive_seconds  # a stream is never silent for longer
 SELF_APPROVAL = ENV.self_approval  # for installations with a single admin; recorded as such
+INVOICE_ISSUER = ENV.invoice_issuer  # who charges the teams, in FOCUS files with internal invoices
 REGION = ENV.region  # providers of it are asked first, where no route says otherwise
 LINK_NETWORKS = ENV.link_networks  # that links in messages may lead to, beside the public ones
+WEBHOOK_NETWORKS = ENV.webhook_networks  # that webhooks may lead to, beside the public ones
+PUBLIC_URL = ENV.public_url  # before the path of links in messages to people
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -52,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "gateway_project.static_files.InParts",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,6 +89,10 @@ TEMPLATES = [
 # that need no database (sandbox, help) leave it unset.
 DATABASES = {"default": environment.database(ENV.database_url)}
 CACHES = {"default": environ.Env.cache_url_config(ENV.cache_url)}
+vars().update(environment.mail(ENV.email_url))  # EMAIL_BACKEND, EMAIL_HOST ...
+EMAIL_TIMEOUT = 10  # seconds
+SENDS_MAIL = bool(ENV.email_url)
+DEFAULT_FROM_EMAIL = ENV.email_from
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

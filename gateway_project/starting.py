@@ -9,6 +9,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from proxy.gateway import Gateway
+from proxy.reliability.spool_watch import WHAT_TO_DO
 
 log = structlog.get_logger(__name__)
 
@@ -18,27 +19,40 @@ TELL_SECONDS = 5.0
 
 
 class Start:
-    """``away`` is set when PostgreSQL could not be reached; ``reason`` is for /readyz."""
+    """``away`` is set when it could not start at once; ``reason`` is for /readyz."""
 
     def __init__(self, make: Callable[[], Gateway], *, conninfo: str) -> None:
         self._make = make
         self._conninfo = conninfo
         self.away = asyncio.Event()
         self.reason = "worker is starting"
+        self._told = 0.0  # monotonic seconds
 
     async def gateway(self) -> Gateway:
         """A gateway that serves. Raises what is not PostgreSQL's absence."""
-        told = 0.0
         while True:
             try:
                 return await self._tried()
             except AWAY as error:
-                self.reason = "worker is starting: PostgreSQL cannot be reached"
-                if time.monotonic() - told >= TELL_SECONDS:
-                    told = time.monotonic()
-                    log.warning("waiting_for_postgresql", error=str(error).strip().splitlines()[:1])
+                if isinstance(error, OSError) and error.filename is not None:  # a file: the spool's folder
+                    self._no_spool(error)
+                else:
+                    self._no_database(error)
                 self.away.set()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _no_database(self, error: Exception) -> None:
+        self.reason = "worker is starting: PostgreSQL cannot be reached"
+        if time.monotonic() - self._told >= TELL_SECONDS:
+            self._told = time.monotonic()
+            log.warning("waiting_for_postgresql", error=str(error).strip().splitlines()[:1])
+
+    def _no_spool(self, error: OSError) -> None:
+        """Whoever cannot even make the folder would keep nothing through an outage: nothing is served."""
+        reason = f"worker is starting: SPOOL_DIR cannot be written: {error.strerror or error}"
+        if reason != self.reason:
+            log.error("spool_not_writable", folder=error.filename, error=str(error), what_to_do=WHAT_TO_DO)
+        self.reason = reason
 
     async def _tried(self) -> Gateway:
         async with await psycopg.AsyncConnection.connect(self._conninfo, connect_timeout=3):

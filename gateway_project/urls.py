@@ -9,6 +9,8 @@ from gateway_project import login
 
 admin.site.login_form = login.AdminLoginForm
 
+handler500 = "gateway_project.unreachable.failed"
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/spend/"), name="home"),
     path(

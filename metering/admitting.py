@@ -25,7 +25,7 @@ from metering.spool import Key
 
 ADMIT = (
     "SELECT verdict, granted, held_usd, limit_id, reason, room, resets_at, amount, rate_limits, rate_amounts,"
-    " rate_rooms FROM metering_admit(%s::jsonb, %s::bigint[])"
+    " rate_rooms, spent, held, exposed FROM metering_admit(%s::jsonb, %s::bigint[])"
 )
 FIND = """
 SELECT h.request_id, h.attempt, h.tokens, h.usd FROM metering_hold h
@@ -55,6 +55,9 @@ class Verdict(NamedTuple):
     rate_limits: list[int] | None = None
     rate_amounts: list[Decimal] | None = None
     rate_rooms: list[Decimal] | None = None
+    spent: Decimal | None = None
+    held: Decimal | None = None
+    exposed: Decimal | None = None
 
 
 class HoldWriter:
@@ -180,7 +183,7 @@ async def _written_holds(
     cursor = await connection.execute(FIND, (ids, attempts))
     rows = {Key(*row[:2]): row[2:] for row in await cursor.fetchall()}
     return {
-        key: Verdict("admitted", tokens - request.bounds.input_tokens, usd, *[None] * 8)
+        key: Verdict("admitted", tokens - request.bounds.input_tokens, usd, *[None] * 4)
         for key, request in zip(keys, batch, strict=True)
         for tokens, usd in ([rows[key]] if key in rows else [])
     }

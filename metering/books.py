@@ -6,6 +6,7 @@ PostgreSQL, or in the spool while that is away (settling.py).
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import uuid
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import psycopg
+import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from catalog.snapshot import CatalogSnapshot, PriceRow
-from metering import bookkeeping, room, spool
+from metering import bookkeeping, refusals, room, spool
 from metering.admitting import HoldRequest, HoldWriter, Verdict
 from metering.entries import Admission, Bounds, Call, Entry, Result
 from metering.errors import LedgerUnavailable, LimitReached
@@ -25,6 +28,8 @@ from metering.group_commit import GroupCommit
 from metering.limit_book import LimitRow
 from metering.settling import UNAVAILABLE, EntryWriter
 from metering.spool import Key, Spool
+
+log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 5.0  # a call waits so long for its hold,
 AWAY_PATIENCE_SECONDS = 0.7  # and so long when PostgreSQL could not be reached a moment ago
@@ -51,6 +56,7 @@ class Books:
         self._holding = HoldWriter(pool, zone=zone, worker=worker, release=self.release)
         self._writer = EntryWriter(pool)
         self._folder: Path | None = None
+        self._pool = pool
         self._zone = zone
         self._worker = worker
         self._admissions: GroupCommit[HoldRequest, Verdict] = GroupCommit(
@@ -96,7 +102,15 @@ class Books:
                 verdict = await self._verdict(request)
         except UNAVAILABLE as error:
             raise LedgerUnavailable(str(error)) from error
-        return self._judge(request, verdict)
+        except psycopg.DataError:  # this call's own values cannot be written, whenever it comes back
+            raise
+        except psycopg.Error as error:  # a right or a table is missing: as long as that is so, no call starts
+            log.error("hold_not_written", error=type(error).__name__, detail=str(error)[:300])
+            raise LedgerUnavailable(str(error)) from error
+        try:
+            return self._judge(request, verdict)
+        except LimitReached as error:
+            raise await self._named(error, call.model_id) from None
 
     def settle(
         self,
@@ -131,35 +145,28 @@ class Books:
             return await self._admissions.written(request)
 
     def _judge(self, request: HoldRequest, verdict: Verdict) -> Admission:
-        rates = (
-            room.rates(verdict[-3:], limits=request.limits, at=request.call.started_at, zone=self._zone)
-            if verdict.rate_limits
-            else ()
-        )
-        if verdict.verdict == "admitted":
-            assert verdict.granted is not None
-            return Admission(
-                call=request.call,
-                output_tokens=verdict.granted,
-                output_wanted=request.bounds.output_wanted,
-                held_usd=verdict.held_usd,
-                held_tokens=request.bounds.input_tokens + verdict.granted,
-                limited=bool(request.limits),
-                rates=rates,
-            )
-        if verdict.limit_id is None or verdict.resets_at is None:
-            raise LedgerUnavailable("limits are being changed; try again")
-        period = next((limit.period for limit in request.limits if limit.id == verdict.limit_id), "")
-        raise LimitReached(
-            limit_id=verdict.limit_id,
-            reason=verdict.reason or "",
-            room=verdict.room,
-            resets_at=verdict.resets_at,
-            period=period,
-            amount=verdict.amount,
-            asked=room.asked(request.bounds, reason=verdict.reason or "", first=request.call.attempt == 1),
+        columns = (verdict.rate_limits, verdict.rate_amounts, verdict.rate_rooms)
+        rates = room.rates(columns, limits=request.limits, at=request.call.started_at, zone=self._zone)
+        if verdict.verdict != "admitted":
+            raise refusals.of(request, verdict, rates=rates)
+        assert verdict.granted is not None
+        return Admission(
+            call=request.call,
+            output_tokens=verdict.granted,
+            output_wanted=request.bounds.output_wanted,
+            held_usd=verdict.held_usd,
+            held_tokens=request.bounds.input_tokens + verdict.granted,
+            limited=bool(request.limits),
             rates=rates,
         )
+
+    async def _named(self, error: LimitReached, model_id: int) -> LimitReached:
+        """With the model's name, where that is what the caller has to know; it is read only then."""
+        if error.reason == "unpriced":
+            with contextlib.suppress(*UNAVAILABLE):
+                async with self._pool.connection() as connection:
+                    error.model = await refusals.name_of(connection, model_id)
+        return error
 
     def _release_abandoned(self, request: HoldRequest, verdict: Verdict) -> None:
         """The caller left while its hold was being written."""

@@ -1,11 +1,11 @@
-"""[[teams.limits]]: a team's budgets and rate limits as declared.
+"""[[teams.limits]]: a team's budgets and rate limits as declared; [teams.budgets]: what is told of them.
 
-A limit is found by (team, key, model, unit, period, mode); its amount is what the file sets.
+A limit is found by (team, key, model or tag, unit, period, mode); its amount is what the file sets.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from django.db import transaction
 from msgspec import UNSET, Meta, UnsetType
@@ -13,8 +13,8 @@ from msgspec import UNSET, Meta, UnsetType
 from catalog import declaration as catalog_declaration
 from catalog.declaration import Change, Declaration, Path
 from catalog.models import Team
-from metering.models import Limit
-from metering.models.limits import LONGEST_QUEUE_SECONDS
+from metering.models import Limit, TeamBudgets
+from metering.models.limits import LONGEST_QUEUE_SECONDS, MOST_PER_CENT
 
 
 class DeclaredLimit(catalog_declaration.Table, frozen=True):
@@ -25,6 +25,11 @@ class DeclaredLimit(catalog_declaration.Table, frozen=True):
     queue_seconds: Annotated[float, Meta(ge=0, le=LONGEST_QUEUE_SECONDS)] | UnsetType = UNSET
     model: str | UnsetType = UNSET
     key: str | UnsetType = UNSET
+    tag: Annotated[str, Meta(pattern=r"^[^=,\s]{1,60}=[^,\s]{1,64}$")] | UnsetType = UNSET  # feature=search
+    notify_at: list[Annotated[int, Meta(ge=1, le=MOST_PER_CENT)]] | UnsetType = UNSET
+    notify_emails: list[Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]] | UnsetType = (
+        UNSET
+    )
     enabled: bool | UnsetType = UNSET
 
     @property
@@ -35,9 +40,16 @@ class DeclaredLimit(catalog_declaration.Table, frozen=True):
         return Limit.Period.TOTAL if self.unit == "concurrency" else Limit.Period.MONTH
 
 
+class DeclaredBudgets(catalog_declaration.Table, frozen=True):
+    contact: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    hide_amounts: bool | UnsetType = UNSET
+
+
 def apply(declaration: Declaration) -> Iterator[Change]:
     """Make the limits agree with ``declaration``, after the catalog does. Raises DeclarationError."""
     for index, declared in enumerate(declaration.content.teams):
+        if declared.budgets:
+            yield from _settings_of_budgets(declaration, declared.name, declared.budgets, index)
         if declared.limits:
             team = Team.objects.get(name=declared.name)
             seen: set[Limit] = set()
@@ -47,6 +59,26 @@ def apply(declaration: Declaration) -> Iterator[Change]:
                 declaration.once(seen, limit, path, f"limit {_name(limit)}")
                 if change:
                     yield change
+
+
+def _settings_of_budgets(
+    declaration: Declaration, team: str, raw: dict[str, Any], index: int
+) -> Iterator[Change]:
+    """[teams.budgets]"""
+    declared = declaration.convert(raw, DeclaredBudgets, ("teams", index, "budgets"))
+    found = TeamBudgets.objects.filter(team__name=team).first()
+    kept = found or TeamBudgets(team=Team.objects.get(name=team))
+    differences = [
+        f"{name} {getattr(kept, name)!r} -> {value!r}"
+        for name, value in declared.given("contact", "hide_amounts").items()
+        if getattr(kept, name) != value
+    ]
+    if not differences:
+        return
+    for name, value in declared.given("contact", "hide_amounts").items():
+        setattr(kept, name, value)
+    kept.save()
+    yield Change("~" if found else "+", f"budget settings of {team}", ", ".join(differences))
 
 
 def _apply(
@@ -61,8 +93,8 @@ def _apply(
     before = _settings(limit)
     limit.amount = amount
     limit.enabled = declared.enabled if isinstance(declared.enabled, bool) else limit.enabled
-    if not isinstance(declared.queue_seconds, UnsetType):
-        limit.queue_seconds = declared.queue_seconds
+    for name, value in declared.given("queue_seconds", "notify_at", "notify_emails").items():
+        setattr(limit, name, value)
     after = _settings(limit)
     if not is_new and before == after:
         return limit, None
@@ -76,8 +108,13 @@ def _apply(
 
 def _settings(limit: Limit) -> dict[str, str]:
     """What a file may change of a limit, as it is shown."""
-    queue = f"{limit.queue_seconds:g}"
-    return {"amount": _plain(limit.amount), "enabled": str(limit.enabled), "queue_seconds": queue}
+    return {
+        "amount": _plain(limit.amount),
+        "enabled": str(limit.enabled),
+        "queue_seconds": f"{limit.queue_seconds:g}",
+        "notify_at": str(limit.notify_at),
+        "notify_emails": str(limit.notify_emails),
+    }
 
 
 def _refuse_nonsense(declaration: Declaration, declared: DeclaredLimit, path: Path) -> None:
@@ -92,11 +129,12 @@ def _refuse_nonsense(declaration: Declaration, declared: DeclaredLimit, path: Pa
 
 def _find(declaration: Declaration, declared: DeclaredLimit, team: Team, path: Path) -> tuple[Limit, bool]:
     """The limit of that scope, unit, period and mode, and whether it is new (then not saved yet)."""
-    if declared.model and declared.key:  # an UNSET is falsy
+    scopes = list(declared.given("model", "key", "tag"))
+    if len(scopes) > 1:
         raise declaration.error(
-            (*path, "key"),
-            "a limit is on a team, on one of its keys, or on the team's use of a model: "
-            "give key or model, not both",
+            (*path, scopes[1]),
+            "a limit is on a team, on one of its keys, on the team's use of a model, or on a tag: "
+            f"give {' or '.join(scopes)}, not both",
         )
     key = (
         catalog_declaration.find_key(declaration, team=team, name=declared.key, path=(*path, "key"))
@@ -108,7 +146,8 @@ def _find(declaration: Declaration, declared: DeclaredLimit, team: Team, path: P
         if declared.model
         else None
     )
-    scope = {"team": team, "api_key": key, "model": model}
+    tag_name, _, tag_value = (declared.tag or "").partition("=")
+    scope = {"team": team, "api_key": key, "model": model, "tag_name": tag_name, "tag_value": tag_value}
     kind = {"unit": declared.unit, "period": declared.counted_over, "mode": declared.mode}
     existing = Limit.objects.filter(**scope, **kind).first()
     return existing or Limit(**scope, **kind, amount=Decimal(0)), existing is None
@@ -120,6 +159,8 @@ def _name(limit: Limit) -> str:
         scope += f" key {limit.api_key.name}"
     if limit.model:
         scope += f" x {limit.model.full_name}"
+    if limit.tag_name:
+        scope += f" x {limit.tag_name}={limit.tag_value}"
     if limit.unit == Limit.Unit.CONCURRENCY:
         return f"{scope}, calls in flight"
     return f"{scope}, {limit.mode}, {limit.unit} a {limit.period}"

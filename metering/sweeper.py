@@ -19,7 +19,7 @@ import structlog
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from metering import bookkeeping
+from metering import bookkeeping, locks
 from metering.books import Books
 from metering.entries import Call
 from metering.errors import LedgerUnavailable
@@ -40,12 +40,15 @@ ON CONFLICT (id) DO UPDATE SET seen_at = now()
 """
 LEFT_BEHIND = """
 SELECT h.request_id, h.attempt, h.team_id, h.api_key_id, h.model_id, h.route, h.started_at, h.streamed,
-    h.client_request_id, h.tags, h.usd, h.tokens, h.price_id
+    h.client_request_id, h.tags, h.usd, h.tokens, h.price_id,
+    t.name AS team, p.name || '/' || m.name AS model
 FROM metering_hold h LEFT JOIN metering_workerlease w ON w.id = h.worker
+    JOIN catalog_team t ON t.id = h.team_id JOIN catalog_languagemodel m ON m.id = h.model_id
+    JOIN catalog_provider p ON p.id = m.provider_id
 WHERE h.expires_at < now() OR w.id IS NULL OR w.seen_at < now() - make_interval(secs => %s)
 ORDER BY h.started_at LIMIT %s
 """
-SWEEP_LOCK = "SELECT pg_try_advisory_xact_lock(814002)"
+SWEEP_LOCK = f"SELECT pg_try_advisory_xact_lock({locks.SWEEP})"
 FORGET = """
 DELETE FROM metering_workerlease w WHERE w.seen_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT 1 FROM metering_hold h WHERE h.worker = w.id)
@@ -124,8 +127,8 @@ class Sweeper:
                 request_id=str(hold["request_id"]),
                 attempt=hold["attempt"],
                 route=hold["route"],
-                model_id=hold["model_id"],
-                team_id=hold["team_id"],
+                model=hold["model"],
+                team=hold["team"],
             )
         return len(holds)
 

@@ -40,6 +40,9 @@ _UNKNOWN = "e.cost IS NULL AND e.kind <> 'correction'"
 _FIRST_PRICED = """e.kind = 'correction' AND e.cost IS NOT NULL AND t.cost IS NULL
             AND NOT EXISTS (SELECT 1 FROM metering_costentry c
                 WHERE c.corrects_id = t.id AND c.cost IS NOT NULL AND c.id < e.id)"""
+_UNBOUNDED = """EXISTS (SELECT 1 FROM metering_costentry b
+            WHERE b.request_id = t.request_id AND b.attempt = t.attempt AND b.part = t.part
+                AND b.kind <> 'correction' AND b.exposure IS NULL)"""
 _TOKEN_SUMS = ", ".join(f"coalesce(sum(e.{bucket}), 0) AS {bucket}" for bucket in BUCKETS)
 _LEDGER_GROUP = (
     "e.day",
@@ -56,7 +59,7 @@ SELECT {", ".join(f"{column} AS {name}" for column, name in zip(_LEDGER_GROUP, G
     count(*) FILTER (WHERE e.outcome IN ('error', 'cut', 'lost') AND e.kind <> 'correction') AS failed,
     count(*) FILTER (WHERE {_UNKNOWN}) - count(*) FILTER (WHERE {_FIRST_PRICED}) AS unpriced,
     count(*) FILTER (WHERE {_UNKNOWN} AND e.exposure IS NULL)
-        - count(*) FILTER (WHERE {_FIRST_PRICED} AND t.exposure IS NULL) AS unbounded,
+        - count(*) FILTER (WHERE {_FIRST_PRICED} AND {_UNBOUNDED}) AS unbounded,
     count(*) FILTER (WHERE e.usage_source = 'estimated' AND e.kind <> 'correction') AS estimated,
     count(*) FILTER (WHERE e.overrun) AS overruns, {_TOKEN_SUMS},
     coalesce(sum(e.cost), 0) AS cost, coalesce(sum(e.exposure), 0) AS exposure,

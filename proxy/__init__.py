@@ -3,6 +3,7 @@
 ``urls``, ``views``          the calls door: path, policies, answer
 ``policies``, ``requests``   who calls, with what, may they
 ``dialects/``                what the caller speaks: request in, answer out
+``idempotency/``             a request that is sent again is answered again and billed once
 ``completions``              targets in order, retries, fallback (``routing``, ``breakers``)
 ``attempts``                 one try: hold, exchange (``plain``, ``streamed``), settle in metering's books
 ``interchange/``             the values that dialects and adapters translate to and from

@@ -12,8 +12,9 @@ import msgspec
 
 from catalog.snapshot import ModelRow
 from metering.entries import Admission, Result
+from metering.errors import LedgerUnavailable
 from metering.limit_book import LimitRow
-from proxy import envelopes, errors
+from proxy import endings, envelopes, errors
 from proxy.adapters.base import (
     Adapter,
     ErrorClass,
@@ -52,6 +53,23 @@ class Attempt:
     waited_before: float = 0.0  # seconds that the request spent on vendors and pauses until here
     took: float = 0.0  # seconds of the exchange
     queued: bool = False  # for room in a limit
+
+    @property
+    def fitted(self) -> int | None:
+        """The ``max_tokens`` that the vendor was told, where limits left fewer than were asked for."""
+        cut = self.admission.output_tokens < self.admission.output_wanted
+        return self.target.max_output_tokens if cut else None
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic seconds: the request's own, or this attempt's where the model's ``total_timeout`` ends it
+        earlier. A worker that stops may bring it forward."""
+        return min(self.job.deadline, self.began + (self.model.timeouts.total or math.inf))
+
+    def out_of_time(self, *, answering: bool) -> VendorError:
+        """``answering``: whether the vendor had begun to."""
+        is_cut = self.gateway.deadlines.is_cut(self.deadline)
+        return endings.out_of_time(answering=answering, is_cut=is_cut)
 
     def milliseconds(self) -> int:
         return round((self.gateway.clock() - self.began) * 1000)
@@ -182,7 +200,11 @@ async def settled(attempt: Attempt, exchange: Exchange) -> tuple[Ended, Decimal 
         first_token=ended.first_token,
     )
     cost, durable = _book(attempt, ended.result)
-    await durable
+    try:
+        async with attempt.gateway.deadlines.booking():
+            await durable
+    except (LedgerUnavailable, TimeoutError) as error:
+        raise ended.error or endings.not_booked() from error
     return ended, cost
 
 
@@ -207,26 +229,18 @@ def failure(attempt: Attempt, error: VendorError) -> Ended:
             not_billed=refused,
             status=error.status,
             error_class=error.error_class.value,
-            error_message=recorded_words(error),
+            error_message=endings.recorded_words(error),
             upstream_id=error.upstream_id or "",
             latency_ms=attempt.milliseconds(),
         ),
     )
 
 
-def recorded_words(error: VendorError) -> str:
-    """What the ledger keeps of a failure: the vendor's code, never its sentence, which may quote the prompt.
-
-    Failures of the transport are in our own words.
-    """
-    if error.error_class in (ErrorClass.TRANSPORT, ErrorClass.DEADLINE):
-        return error.message
-    return error.word
-
-
 def _book(attempt: Attempt, result: Result) -> "tuple[Decimal | None, asyncio.Future[str]]":
     if attempt.flags:
         result = msgspec.structs.replace(result, flags=(*result.flags, *attempt.flags))
+    if attempt.job.claim is not None:
+        attempt.job.claim.booked(result)
     settled, durable = attempt.gateway.books.settle(
         admission=attempt.admission,
         result=result,
@@ -244,9 +258,8 @@ def _retrieved(future: "asyncio.Future[str]") -> None:
 
 
 async def _within_deadline(attempt: Attempt, exchange: Exchange) -> Ended:
-    gateway, total = attempt.gateway, attempt.model.timeouts.total
     try:
-        async with gateway.deadlines.within(min(attempt.job.deadline, gateway.clock() + (total or math.inf))):
+        async with attempt.gateway.deadlines.within(attempt.deadline):
             return await exchange(attempt)
     except VendorError as error:
         return failure(attempt, error)
@@ -254,14 +267,7 @@ async def _within_deadline(attempt: Attempt, exchange: Exchange) -> Ended:
         return exchange.interrupted(attempt)
 
 
-def deadline_passed(*, answering: bool) -> VendorError:
-    """``answering``: the vendor was at work; that it needs longer than we allow is no failure of its own."""
-    return VendorError(
-        error_class=ErrorClass.DEADLINE if answering else ErrorClass.TRANSPORT,
-        message="the request's deadline passed",
-        code="total_timeout",
-    )
-
+deadline_passed = endings.deadline_passed  # of a count, which is no attempt
 
 __all__ = [
     "Attempt",
@@ -270,6 +276,5 @@ __all__ = [
     "admitted",
     "deadline_passed",
     "failure",
-    "recorded_words",
     "settled",
 ]

@@ -13,7 +13,7 @@ import structlog
 
 from catalog.snapshot import ModelRow
 from metering.limit_book import LimitRow
-from proxy import attempts, errors
+from proxy import attempts, errors, upstream
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.attempts import Attempt, Ended, Exchange
 from proxy.course import Course
@@ -53,7 +53,7 @@ async def stream(gateway: Gateway, job: Job, delivery: Delivery) -> None:
     course = Course.of(gateway, job)
     with course.noted():
         await _run(course, fresh, given_up=lambda: delivery.spoken or delivery.gone)
-    if not delivery.gone:
+    if not delivery.gone or (delivery.keeps and current[0].is_whole):
         await current[0].finish()
 
 
@@ -214,6 +214,7 @@ def _served(course: Course, attempt: Attempt, ended: Ended, cost: Decimal | None
         headers=ended.headers,
         dropped=attempt.request.dropped,
         rates=attempt.admission.rates,
+        fitted=attempt.fitted,
         overhead=course.gateway.clock() - course.job.began - course.waited,
     )
 
@@ -231,5 +232,6 @@ def _tell(attempt: Attempt, error: VendorError) -> None:
         status=error.status,
         code=error.word or None,
         upstream_id=error.upstream_id,
+        detail=upstream.detail_of(error),
         milliseconds=attempt.milliseconds(),
     )

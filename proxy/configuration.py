@@ -17,6 +17,7 @@ from catalog import snapshot_loading
 from catalog.snapshot import CatalogSnapshot
 from metering import limit_book
 from metering.limit_book import LimitBook
+from proxy.reliability import outage
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class ConfigurationKeeper:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as error:
+                outage.suspect(error)
                 log.warning("configuration_listener_lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
             await self._reload_or_keep()
@@ -87,4 +89,6 @@ class ConfigurationKeeper:
         try:
             await self.reload()
         except Exception as error:  # a bad row must not stop the listener: say so and keep the last good one
+            if isinstance(error, outage.GONE):
+                outage.suspect(error)
             log.error("configuration_kept", error=type(error).__name__, detail=str(error)[:300])

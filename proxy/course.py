@@ -9,11 +9,12 @@ from typing import Self
 import structlog
 
 from catalog.snapshot import ModelRow
-from proxy import errors, refused, routing
+from metering.errors import LedgerUnavailable
+from proxy import endings, envelopes, errors, refused, routing
 from proxy.adapters.base import ErrorClass, VendorError
 from proxy.gateway import Gateway
 from proxy.job import Job
-from proxy.reliability import reactions
+from proxy.reliability import outage, reactions
 from proxy.reliability.clearance import NotCleared
 from proxy.reliability.retries import RetryBudget
 
@@ -87,6 +88,7 @@ class Course:
 
     def attempt_failed(self, model: ModelRow, error: VendorError) -> None:
         self.last = error
+        error.headers |= envelopes.asked(model.full_name, attempts=max(1, self.begun))
         if reactions.counts(error):
             self.blamed.add(model.id)
         if error.refused_for == "context":
@@ -114,6 +116,8 @@ class Course:
         try:
             yield
         except Exception as error:
+            if isinstance(error, LedgerUnavailable):
+                outage.refused(error)
             if not self.begun:
                 job = self.job
                 refused.note(
@@ -125,6 +129,8 @@ class Course:
         """What ended the request: the last attempt's failure; or why a target that could have served it was
         not asked; or why none could."""
         name = self.job.parsed.model
+        if self.last is None and self.gateway.deadlines.is_cut(self.job.deadline):
+            return endings.stopped()
         if isinstance(self.last, VendorError) or (self.last and not self.refusals):
             return self.last
         if not self.refusals:
@@ -149,7 +155,7 @@ def _not_asked(refusal: NotCleared) -> errors.CallError:
         )
     if refusal.code == "credentials_refused":
         return errors.UpstreamFailed(
-            f"The vendor of {name} refuses the gateway's credential. Tell your platform admin.",
+            envelopes.CREDENTIAL_REFUSED.format(vendor=f"The vendor of {name}"),
             code="upstream_credential_rejected",
             retry_after=wait,
         )
@@ -158,6 +164,12 @@ def _not_asked(refusal: NotCleared) -> errors.CallError:
             f"The gateway has as many calls at {name} as it may. Try again shortly.",
             code="provider_full",
             retry_after=wait,
+        )
+    if refusal.code == "held_open":
+        return errors.Unavailable(
+            f"{name} was taken out of service by the gateway's operators. Ask your platform admin.",
+            code="held_open",
+            retry=False,
         )
     return errors.Unavailable(
         f"{name} is failing and is left alone for the moment. Try again shortly.",

@@ -25,8 +25,12 @@ class StreamDelivery:
         headers: list[tuple[bytes, bytes]],
         *,
         anthropic: bool = False,
+        keeps: bool = False,
     ) -> None:
-        """``headers``: those known already; ``anthropic``: rate limits are told under Anthropic's names."""
+        """``headers``: those known already; ``anthropic``: rate limits are told under Anthropic's names;
+        ``keeps``: ``send`` takes what a caller who has left does not."""
+        self.keeps = keeps
+        self.ended = False
         self._send = send
         self._headers = headers
         self._anthropic = anthropic
@@ -60,14 +64,20 @@ class StreamDelivery:
 
     async def beat(self, frames: bytes) -> None:
         """Frames that say nothing, so that nobody on the way thinks the connection dead."""
-        if frames and not self.gone:
+        if frames and (self.keeps or not self.gone):
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+
+    async def last(self, frames: bytes) -> None:
+        """The last frames of an answer that was begun, and its end, in one message."""
+        if self.begun and not self.ended:
+            self.ended = True
+            frames = frames if self.keeps or not self.gone else b""
+            await self._send({"type": "http.response.body", "body": frames})
 
     async def end(self) -> None:
         """Close the answer, if one was begun, and stop watching."""
         self._watch.cancel()
-        if self.begun:
-            await self._send({"type": "http.response.body", "body": b""})
+        await self.last(b"")
 
     async def _until_gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from metering.errors import LedgerUnavailable, LimitReached
-from proxy import errors, limits_told, rates
+from proxy import endings, errors, limits_told, rates
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.job import Served
 
@@ -18,9 +18,16 @@ UPSTREAM: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.RATE_LIMITED: (429, "upstream_rate_limited"),
     ErrorClass.OVERLOADED: (503, "upstream_overloaded"),
     ErrorClass.PROVIDER: (502, "upstream_error"),
-    ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
+    ErrorClass.TRANSPORT: (502, "upstream_unreachable"),
     ErrorClass.DEADLINE: (504, "deadline_exceeded"),
 }
+# Of the transport's: the vendor was waited for in vain, which is a 504. Whatever else breaks is a 502.
+TIMEOUTS = frozenset(
+    {"connect_timeout", "first_byte_timeout", "first_token_timeout", "idle_timeout", "total_timeout"}
+)
+MODEL_HEADER = "x-tallygate-model"
+RESTARTING = "The gateway is being restarted. Send the call again."
+CREDENTIAL_REFUSED = "{vendor} refuses the gateway's credential. Tell your platform admin."
 
 
 # Vendors send these on good answers too, where they ask for nothing (wire.md c.3).
@@ -56,7 +63,7 @@ def call_error(error: Exception) -> errors.CallError:
             return errors.Unavailable(
                 "The ledger cannot be written at the moment, so no call is accepted. Try again shortly.",
                 code="ledger_unavailable",
-                retry_after=1,
+                retry_after=5,
             )
         case RecursionError():  # only bodies nest as deep as that
             return errors.BadRequest("The body is nested too deeply.", code="invalid_json")
@@ -86,8 +93,9 @@ def refusal_headers(
 
 
 def served_headers(served: Served, *, anthropic: bool = False) -> list[tuple[bytes, bytes]]:
-    """Beside the answer: who served it, in how many attempts, at what cost (exact; absent when unknown), what
-    the vendor was not told, and the caller's pace: of our rate limits, else what the vendor says of its own.
+    """Beside the answer: who served it, in how many attempts, at what cost (exact; absent when unknown), to
+    how many tokens limits cut it, what the vendor was not told, and the caller's pace: of our rate limits,
+    else what the vendor says of its own.
 
     ``anthropic``: ours under the names of Anthropic's API, not OpenAI's."""
     headers = [
@@ -98,6 +106,8 @@ def served_headers(served: Served, *, anthropic: bool = False) -> list[tuple[byt
         headers.append((b"x-tallygate-cost-usd", f"{served.cost_usd.normalize():f}".encode()))
     if served.overhead is not None:
         headers.append((b"x-tallygate-overhead-ms", f"{served.overhead * 1000:.1f}".encode()))
+    if served.fitted is not None:
+        headers.append((b"x-tallygate-max-tokens", str(served.fitted).encode()))
     if served.dropped:
         headers.append((b"x-tallygate-dropped", _UNPRINTABLE.sub("?", ", ".join(served.dropped)).encode()))
     paces = [pair for pair in served.headers.items() if pair[0] not in ONLY_ON_ERRORS]
@@ -129,6 +139,12 @@ def _vendor_says_retry(error: VendorError) -> bool | None:
     return None if said is None else said == "true"
 
 
+def asked(model: str, *, attempts: int) -> dict[str, str]:
+    """Who failed, and in how many attempts: to stand with the failure's headers, as ``served_headers`` tell
+    who served. No vendor can say it in our place: ``faults.passed_on`` lets no such name through."""
+    return {MODEL_HEADER: model, "x-tallygate-attempts": str(attempts)}
+
+
 def _of_vendor(error: VendorError) -> errors.CallError:
     passed_on = _passed_on(error)
     if error.error_class is ErrorClass.CALLER:
@@ -143,6 +159,10 @@ def _of_vendor(error: VendorError) -> errors.CallError:
             retry=_vendor_says_retry(error),
         )
     status, code = UPSTREAM[error.error_class]
+    if error.error_class is ErrorClass.TRANSPORT and error.code in TIMEOUTS:
+        status = 504
+    if error.error_class is ErrorClass.DEADLINE and error.code == endings.STOPPING:
+        return errors.Unavailable(RESTARTING, code=endings.STOPPING, retry_after=1, headers=passed_on)
     if error.error_class is ErrorClass.RATE_LIMITED:  # not retried by us, so SDKs may
         return errors.RateLimited(
             f"The vendor said: {error.message}",
@@ -152,12 +172,21 @@ def _of_vendor(error: VendorError) -> errors.CallError:
             retry=_vendor_says_retry(error),
         )
     return errors.UpstreamFailed(
-        f"The vendor failed: {error.message}" if error.message else "The vendor failed.",
+        _failed(error),
         status=status,
         code=code,
         retry_after=error.retry_after,
         headers=passed_on,
     )
+
+
+def _failed(error: VendorError) -> str:
+    """Who, and why: in the vendor's words, but for a credential's refusal, not for callers."""
+    model = error.headers.get(MODEL_HEADER)
+    if error.error_class is ErrorClass.CREDENTIAL:
+        return CREDENTIAL_REFUSED.format(vendor=f"The vendor of {model}" if model else "The vendor")
+    who = model or "The vendor"
+    return f"{who} failed: {error.message}" if error.message else f"{who} failed."
 
 
 def tool_unpriced(tool: str, *, limit_id: int, period: str) -> errors.CallError:

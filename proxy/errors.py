@@ -7,7 +7,9 @@ CallError                 status, code, type, param, headers
 |-- NotFound              404  no such model or path
 |-- MethodNotAllowed      405
 |-- RequestTimeout        408  the body did not come in time
+|-- Conflict              409  what an Idempotency-Key stands for cannot be answered now, or again
 |-- TooLarge              413
+|-- KeyReused             422  an Idempotency-Key that stands for another request
 |-- OutOfBudget           429  a budget has no room: do not retry
 |-- RateLimited           429  a rate limit has no room, or the vendor said so: retry after
 |-- UpstreamFailed        4xx/5xx  the vendor refused or failed
@@ -75,8 +77,16 @@ class RequestTimeout(CallError):
     status, code, type = 408, "request_timeout", "invalid_request_error"
 
 
+class Conflict(CallError):
+    status, code, type = 409, "conflict", "idempotency_error"
+
+
 class TooLarge(CallError):
     status, code, type = 413, "request_too_large", "invalid_request_error"
+
+
+class KeyReused(CallError):
+    status, code, type, retry = 422, "idempotency_key_reused", "idempotency_error", False
 
 
 class OutOfBudget(CallError):

@@ -115,7 +115,9 @@ MEANINGS = {
     ErrorClass.OVERLOADED: "The vendor has no capacity.",
     ErrorClass.PROVIDER: "The vendor failed, or its answer cannot be read.",
     ErrorClass.TRANSPORT: "No connection, no answer in time, or an answer that broke off.",
-    ErrorClass.DEADLINE: "The request's own deadline passed while the vendor was answering.",
+    ErrorClass.DEADLINE: (
+        "The request's own deadline passed while the vendor was answering, or our own worker was stopped."
+    ),
 }
 HEAD = f"""# Failures: what each one means, and what the gateway does about it
 

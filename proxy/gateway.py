@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo
 
 from psycopg_pool import AsyncConnectionPool
 
+from catalog.guard import OpenNetwork
 from metering import spool
 from metering.books import Books
+from metering.budgets.notifier import Notifier
 from metering.sweeper import Sweeper
 from proxy.configuration import ConfigurationKeeper
 from proxy.deadlines import Deadlines
+from proxy.idempotency.keeping import Keeping
+from proxy.idempotency.once import Once
 from proxy.links.fetching import Links
-from proxy.links.guard import OpenNetwork
 from proxy.pace import Pace
 from proxy.reliability.queueing import AdmissionQueue
 from proxy.reliability.vendors_health import VendorsHealth
@@ -26,7 +29,8 @@ from proxy.upstream import Upstream
 
 T = TypeVar("T")
 
-# A worker has at most eight connections: these, one each for holds and settlements, and two that listen.
+# A worker has at most nine connections: these, one each for holds, settlements and Idempotency-Keys (when the
+# first comes), and two that listen.
 POOL_CONNECTIONS = 4  # the sweeper, the configuration, breakers and credentials, /readyz
 CONNECTIONS = {
     "autocommit": True,
@@ -51,6 +55,7 @@ class Gateway:
         spool_dir: Path | None = None,
         region: str = "",
         keep_alive_seconds: float = 10.0,
+        keeping: Keeping | None = None,
     ) -> None:
         self.worker = uuid.uuid4()
         self.keep_alive_seconds = keep_alive_seconds
@@ -74,6 +79,8 @@ class Gateway:
         )
         self.books = Books(pool=self.pool, zone=zone, worker=self.worker)
         self.sweeper = Sweeper(pool=self.pool, books=self.books, worker=self.worker, zone=zone)
+        self.notifier = Notifier(pool=self.pool, zone=zone)
+        self.once = Once(pool=self.pool, worker=self.worker, keeping=keeping or Keeping())
         self.keeper = ConfigurationKeeper(pool=self.pool, conninfo=conninfo)
         self.upstream = Upstream()
         self.links = Links(opened=link_networks)
@@ -108,6 +115,8 @@ class Gateway:
             await self.pool.close()
             raise
         await self.links.start()
+        self.once.start()
+        self.notifier.start()
 
     async def _open_books(self) -> None:
         """With what dead workers of this host left behind."""
@@ -120,12 +129,14 @@ class Gateway:
     async def stop(self) -> None:
         if self._background:
             await asyncio.wait(self._background)
+        await self.notifier.stop()
         await self.vendors.stop()
         await self.keeper.stop()
         await self.links.stop()
         await self.upstream.stop()
         self.sweeper.retire()
         await self.books.stop()
+        await self.once.stop()
         await self.sweeper.stop()
         await self.pool.close()
 

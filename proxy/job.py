@@ -15,6 +15,7 @@ from metering.receipts import Kept
 from proxy import bounds
 from proxy.adapters.base import Target
 from proxy.configuration import Configuration
+from proxy.idempotency.claims import Claim
 from proxy.interchange.dialect import Link, ParsedCall
 from proxy.interchange.writing import Told
 
@@ -37,6 +38,7 @@ class Job:
     keep: Callable[[int], None] = lambda size: None  # counts the bytes that this request holds in memory
     kept: Kept | None = None  # the earlier answer that this one continues
     left: asyncio.Event | None = None  # set when the caller has left; None: nobody watches
+    claim: Claim | None = None  # on the caller's Idempotency-Key
 
     def call(self, model: ModelRow, attempt: int, *, counted_from: dt.datetime | None = None) -> Call:
         return Call(
@@ -99,13 +101,17 @@ class Served:
     dropped: tuple[str, ...] = ()  # the caller's fields that the vendor was not sent
     overhead: float | None = None  # seconds that this took beside waiting for vendors and between attempts
     rates: tuple[RateRoom, ...] = ()  # what is left of our rate limits
+    fitted: int | None = None  # output tokens that limits left of those that were asked for
 
 
 class Delivery(Protocol):
     """The caller's end of a stream. Nothing raises when the caller has left: ``gone`` turns true.
 
-    ``begun``: status and headers were sent; ``spoken``: more than heartbeats was.
+    ``begun``: status and headers were sent; ``spoken``: more than heartbeats was. ``keeps``: what is sent is
+    kept for a repetition of the request, so it is taken when the caller has left, too.
     """
+
+    keeps: bool
 
     gone: bool
     begun: bool
@@ -118,3 +124,5 @@ class Delivery(Protocol):
     async def send(self, frames: bytes) -> None: ...
 
     async def beat(self, frames: bytes) -> None: ...
+
+    async def last(self, frames: bytes) -> None: ...

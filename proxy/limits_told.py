@@ -1,9 +1,14 @@
-"""What a caller is told when a limit refuses: which, what was asked, what is left, and when to come back."""
+"""What a caller is told when a limit refuses: which, what was asked, what is left, when it begins anew, and
+whom to ask."""
 
 import datetime as dt
 from decimal import Decimal
 
+from django.conf import settings
+
+from metering.budgets import words
 from metering.errors import LimitReached
+from metering.spend import money
 from proxy import errors
 
 SLOT_SECONDS = 1.0  # when a slot comes free nobody knows
@@ -23,8 +28,9 @@ def call_error(error: LimitReached, *, now: dt.datetime) -> errors.CallError:
 
 
 def _unpriced(error: LimitReached) -> errors.CallError:
+    model = f"The model {error.model}" if error.model else "This model"
     return errors.Forbidden(
-        "This model has no price in force, and a hard budget cannot cover what it cannot price. "
+        f"{model} has no price in force, and a hard budget cannot cover what it cannot price. "
         "A catalog admin can add a price at /admin/catalog/price/.",
         code="model_unpriced",
         param="model",
@@ -34,16 +40,37 @@ def _unpriced(error: LimitReached) -> errors.CallError:
 
 
 def _budget(error: LimitReached) -> errors.CallError:
-    said = "The total budget" if error.period == "total" else f"The budget of this {error.period}"
-    said += " has no room for this call"
-    if error.asked is not None:
-        said += (
-            f", which may cost {_plain(error.asked)} USD: {_plain(_left(error))} USD are left, without what"
-            " open calls have set aside"
-        )
-    if error.period != "total":
-        said += f"; it begins anew at {error.resets_at:%Y-%m-%d %H:%M} UTC"
-    return errors.OutOfBudget(said + ".", details=_details(error))
+    amounts = "" if error.limit.hides_amounts else _amounts(error)
+    anew = f" It begins anew at {error.resets_at:%Y-%m-%d %H:%M} UTC." if error.period != "total" else ""
+    limit = error.limit
+    scope = words.scope(scope=limit.scope, named=limit.named, team=limit.team)
+    return errors.OutOfBudget(
+        f"The {words.adjective(error.period)} budget of {scope} has no room for this call{amounts}.{anew}"
+        f" {_whom_to_ask(error)}",
+        details=_details(error) | {"ask": _ask(error)},
+    )
+
+
+def _amounts(error: LimitReached) -> str:
+    """``: it may cost 0.60 USD, and of 50.00 USD ...``; empty where nothing is known."""
+    if error.asked is None or error.amount is None or error.spent is None or error.held is None:
+        return ""
+    usd = words.usd
+    exposed = f", up to {usd(error.exposed)} possibly spent" if error.exposed else ""
+    return (
+        f": it may cost {usd(error.asked)} USD, and of {usd(error.amount)} USD {usd(error.spent)} are spent"
+        f"{exposed} and {usd(error.held)} held by open calls, so {usd(_left(error))} are left"
+    )
+
+
+def _ask(error: LimitReached) -> str:
+    """Where more can be asked for: the budget's own page."""
+    return f"{settings.PUBLIC_URL}{words.path(error.limit_id)}"
+
+
+def _whom_to_ask(error: LimitReached) -> str:
+    whom = f"Ask {error.limit.contact} for more" if error.limit.contact else "More can be asked for"
+    return f"{whom}: {_ask(error)}"
 
 
 def _concurrency(error: LimitReached) -> errors.CallError:
@@ -51,7 +78,7 @@ def _concurrency(error: LimitReached) -> errors.CallError:
     return errors.RateLimited(
         f"The limit{most} on calls in flight at once is reached.",
         code="concurrency_limit_reached",
-        details={"limit_id": error.limit_id},
+        details=_named(error),
         retry_after=SLOT_SECONDS,
         retry=True,
     )
@@ -77,16 +104,33 @@ def _rate(error: LimitReached, now: dt.datetime) -> errors.CallError:
     )
 
 
+def _named(error: LimitReached) -> dict[str, object]:
+    """Which limit it is."""
+    limit = error.limit
+    return {
+        "limit_id": limit.id,
+        "team": limit.team,
+        "scope": limit.scope,
+        "scope_name": limit.named,
+        "unit": limit.unit,
+    }
+
+
 def _details(error: LimitReached) -> dict[str, object]:
     """Fields of the error. Amounts are decimals as strings, in the limit's unit."""
-    details: dict[str, object] = {
-        "limit_id": error.limit_id,
-        "period": error.period,
-        "resets_at": error.resets_at.isoformat(),
+    resets_at = None if error.period == "total" else error.resets_at.isoformat()
+    details = _named(error) | {"period": error.period, "resets_at": resets_at}
+    if error.limit.unit == "usd" and error.limit.hides_amounts:
+        return details
+    amounts = {
+        "amount": error.amount,
+        "spent": error.spent,
+        "held": error.held,
+        "exposed": error.exposed,
+        "asked": error.asked,
+        "left": _left(error) if error.asked is not None else None,
     }
-    if error.asked is not None:
-        details |= {"asked": _plain(error.asked), "left": _plain(_left(error))}
-    return details
+    return details | {name: _plain(amount) for name, amount in amounts.items() if amount is not None}
 
 
 def _left(error: LimitReached) -> Decimal:
@@ -94,4 +138,4 @@ def _left(error: LimitReached) -> Decimal:
 
 
 def _plain(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
+    return money.exact(amount)

@@ -4,7 +4,7 @@ import asyncio
 
 from metering.entries import Result
 from proxy.adapters import faults
-from proxy.attempts import Attempt, Ended, deadline_passed, failure
+from proxy.attempts import Attempt, Ended, failure
 
 
 class PlainExchange:
@@ -21,7 +21,7 @@ class PlainExchange:
         return await self._unless(left, attempt)
 
     def interrupted(self, attempt: Attempt) -> Ended:
-        return failure(attempt, deadline_passed(answering=self._first_byte_ms is not None))
+        return failure(attempt, attempt.out_of_time(answering=self._first_byte_ms is not None))
 
     async def _unless(self, left: asyncio.Event, attempt: Attempt) -> Ended:
         """The end, or a cut at the moment when the caller leaves: then nobody knows what it cost."""

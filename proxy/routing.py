@@ -16,14 +16,20 @@ def route_for(catalog: CatalogSnapshot, key: KeyRow, name: str) -> RouteRow:
     route = catalog.route(name)
     if route is None:
         raise errors.NotFound(
-            f"The model {name!r} does not exist here.{_meant(catalog, key, name)}"
-            " GET /v1/models lists what this key may call.",
+            f"{_why_not(catalog, key, name)} GET /v1/models lists what this key may call.",
             code="model_not_found",
             param="model",
         )
     if not key_may_call(key, name):
         raise errors.Forbidden(f"This key may not call {name!r}.", param="model", retry=False)
     return route
+
+
+def _why_not(catalog: CatalogSnapshot, key: KeyRow, name: str) -> str:
+    provider = catalog.unsold.get(name)
+    if provider is not None and key_may_call(key, name):
+        return f"The model {name!r} is sold by {provider}, for which no credential is set here."
+    return f"The model {name!r} does not exist here.{_meant(catalog, key, name)}"
 
 
 def _meant(catalog: CatalogSnapshot, key: KeyRow, name: str) -> str:

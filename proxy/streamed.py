@@ -15,10 +15,12 @@ from metering.entries import Result
 from proxy import bounds, estimation
 from proxy.adapters import faults
 from proxy.adapters.base import ChunkReader, ErrorClass, VendorError
-from proxy.attempts import Attempt, Ended, deadline_passed, failure, recorded_words
+from proxy.attempts import Attempt, Ended, failure
+from proxy.endings import recorded_words
 from proxy.interchange.writing import HEARTBEAT
 from proxy.job import Delivery, Served
 
+EVENTS = "text/event-stream"
 TAIL_SECONDS = 1.0  # Anthropic may follow a message with another, at once
 MAX_DRAINING = 64  # per worker; beyond it a caller's leaving cuts the stream at once
 
@@ -38,6 +40,7 @@ class StreamExchange:
     silence: asyncio.TimerHandle | None = None
     beating: asyncio.Task[None] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
 
     async def __call__(self, attempt: Attempt) -> Ended:
         """Run the exchange. Raises VendorError only while nothing was sent to the caller."""
@@ -58,6 +61,7 @@ class StreamExchange:
                     body = await response.body()
                     raise attempt.adapter.error_from(response.status, response.headers, body)
                 self.headers = faults.passed_on(response.headers, secret=attempt.target.api_key)
+                self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
                 return await self._relay(response.pieces())
         except TimeoutError:
             if not self.wait.expired():
@@ -93,7 +97,7 @@ class StreamExchange:
 
     def interrupted(self, attempt: Attempt) -> Ended:
         """What was streamed until the deadline is booked."""
-        error = deadline_passed(answering=self.first_byte_ms is not None)
+        error = attempt.out_of_time(answering=self.first_byte_ms is not None)
         return failure(attempt, error) if self.first_byte_ms is None else self._broken(error)
 
     async def _relay(self, pieces: AsyncIterator[bytes]) -> Ended:
@@ -111,11 +115,7 @@ class StreamExchange:
                 if self.delivery.gone:
                     return await self._after_leaving(pieces)
             if not state.complete:
-                raise VendorError(
-                    error_class=ErrorClass.TRANSPORT,
-                    message="the vendor's stream ended before its answer did",
-                    code="stream_truncated",
-                )
+                raise self._ended_early()
         except VendorError as error:
             # a connection that breaks or stalls behind a whole answer takes nothing from it
             if error is state.error or not state.complete:
@@ -124,6 +124,18 @@ class StreamExchange:
             result=self._result(outcome="ok", source="reported"),
             headers=self.headers,
             first_token=self.first_token,
+        )
+
+    def _ended_early(self) -> VendorError:
+        """A stream that broke off; or a page that some proxy on the way has put in its place."""
+        if not self.reader.state.content_started and self.content_type not in ("", EVENTS):
+            return faults.malformed(
+                f"the vendor's answer is {self.content_type[:80]}, not a stream of events"
+            )
+        return VendorError(
+            error_class=ErrorClass.TRANSPORT,
+            message="the vendor's stream ended before its answer did",
+            code="stream_truncated",
         )
 
     def _cut(self) -> None:
@@ -190,6 +202,7 @@ class StreamExchange:
                 headers=self.headers,
                 dropped=attempt.request.dropped,
                 rates=attempt.admission.rates,
+                fitted=attempt.fitted,
                 overhead=attempt.began - attempt.job.began - attempt.waited_before,
             )
         )
@@ -198,7 +211,12 @@ class StreamExchange:
         """The end of a good stream; called when its settlement is durable."""
         if self.held_back or not self.delivery.begun:
             await self.begin()
-        await self.delivery.send(b"".join(self.reader.close()))
+        await self.delivery.last(b"".join(self.reader.close()))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the vendor's answer came to its end."""
+        return self.reader.state.complete
 
     async def _after_leaving(self, pieces: AsyncIterator[bytes]) -> Ended:
         """The caller left: read on for the usage, within bounds, where the provider's policy is to."""
@@ -209,7 +227,9 @@ class StreamExchange:
             try:
                 until = gateway.clock() + provider.drain_seconds
                 async for piece in pieces:
-                    self.reader.feed(piece)
+                    frames = self.reader.feed(piece)
+                    if self.delivery.keeps:
+                        await self._pass_on(frames)
                     if gateway.clock() > until or self.reader.state.error is not None:
                         break
             except VendorError:

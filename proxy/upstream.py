@@ -6,17 +6,22 @@ the vendor may have seen the request.
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from catalog.snapshot import ProviderRow, Timeouts
 from proxy.adapters.base import ErrorClass, VendorError, VendorRequest
 
 OUR_OWN_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
+GAI_NAMES = {
+    int(getattr(socket, name)): name.removeprefix("EAI_") for name in dir(socket) if name.startswith("EAI_")
+}
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -34,11 +39,20 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
 
+class TransportFailed(VendorError):
+    """No connection, or one that broke. ``detail``: what it was and at which host, for the log."""
+
+    def __init__(self, message: str, *, code: str, sent: bool, detail: str) -> None:
+        super().__init__(error_class=ErrorClass.TRANSPORT, message=message, code=code, sent=sent)
+        self.detail = detail
+
+
 class UpstreamResponse:
     """A vendor's answer whose headers have come; the body is read with the provider's idle timeout."""
 
     def __init__(self, response: aiohttp.ClientResponse, *, idle_timeout: float) -> None:
         self._response = response
+        self._where = _where(response.url)
         self._idle = idle_timeout
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
@@ -57,9 +71,14 @@ class UpstreamResponse:
                 async with asyncio.timeout(self._idle):
                     piece = await content.readany()
             except TimeoutError as error:
-                raise _transport("the vendor stopped sending", code="idle_timeout") from error
+                raise _transport(
+                    "the vendor stopped sending", code="idle_timeout", detail=self._where
+                ) from error
             except (aiohttp.ClientError, OSError) as error:
-                raise _transport("the vendor's answer broke off", code="connection_lost") from error
+                detail = _what(error, self._where)
+                raise _transport(
+                    "the vendor's answer broke off", code="connection_lost", detail=detail
+                ) from error
             if not piece:
                 return
             size += len(piece)
@@ -111,6 +130,7 @@ class Upstream:
         self, session: aiohttp.ClientSession, request: VendorRequest, *, connect: float, first_byte: float
     ) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+        where = _where(URL(request.url))
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(connect + first_byte) as wait:
@@ -127,16 +147,51 @@ class Upstream:
                 finally:  # else the task, and all that it holds, would be kept by its own context
                     _connected.set(None)
         except aiohttp.ConnectionTimeoutError as error:
-            raise _transport("connecting took too long", code="connect_timeout", sent=False) from error
+            raise _transport(
+                "connecting took too long", code="connect_timeout", detail=where, sent=False
+            ) from error
         except aiohttp.ClientConnectorError as error:
-            if error.errno in OUR_OWN_SHORTAGE:
-                raise _transport("the gateway has no sockets left", code="no_sockets", sent=False) from error
-            raise _transport("the vendor could not be reached", code="connect_failed", sent=False) from error
+            raise _not_connected(error, _what(error, where)) from error
         except TimeoutError as error:
-            raise _transport("the vendor did not begin to answer", code="first_byte_timeout") from error
+            raise _transport(
+                "the vendor did not begin to answer", code="first_byte_timeout", detail=where
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise _transport("the connection broke before the answer", code="connection_lost") from error
+            raise _transport(
+                "the connection broke before the answer", code="connection_lost", detail=_what(error, where)
+            ) from error
 
 
-def _transport(message: str, *, code: str, sent: bool = True) -> VendorError:
-    return VendorError(error_class=ErrorClass.TRANSPORT, message=message, code=code, sent=sent)
+def detail_of(error: VendorError) -> str | None:
+    """For the log; None: there is no more to say."""
+    return error.detail or None if isinstance(error, TransportFailed) else None
+
+
+def _transport(message: str, *, code: str, sent: bool = True, detail: str = "") -> TransportFailed:
+    return TransportFailed(message, code=code, sent=sent, detail=detail)
+
+
+def _not_connected(error: aiohttp.ClientConnectorError, detail: str) -> VendorError:
+    if error.errno in OUR_OWN_SHORTAGE:
+        return _transport("the gateway has no sockets left", code="no_sockets", detail=detail, sent=False)
+    return _transport("the vendor could not be reached", code="connect_failed", detail=detail, sent=False)
+
+
+def _where(url: URL) -> str:
+    """Host and port alone: paths and queries may hold what is nobody's business, Gemini's even a key."""
+    return f"{url.host}:{url.port}"
+
+
+def _what(error: Exception, where: str) -> str:
+    """``ClientConnectorError ECONNREFUSED at 10.0.0.7:443``: what it was, and where. No library's sentence:
+    some quote the URL."""
+    number: int | None = getattr(error, "errno", None)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        name = "EAI_" + GAI_NAMES.get(number or 0, str(number))
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+        name = str(getattr(error.certificate_error, "verify_message", ""))
+    elif isinstance(error, aiohttp.ClientConnectorSSLError):
+        name = str(getattr(error.os_error, "reason", "") or "")
+    else:
+        name = errno.errorcode.get(number, "") if number is not None else ""
+    return " ".join(part for part in (type(error).__name__, name, "at", where) if part)

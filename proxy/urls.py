@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from proxy import views
-from proxy.views import CallView
+from proxy.call_view import CallView
 
 CALLS: Mapping[str, type[CallView]] = {
     "/v1/chat/completions": views.ChatCompletions,

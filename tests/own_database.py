@@ -40,7 +40,7 @@ def used(name: str) -> Iterator[str]:
     connection.settings_dict["NAME"] = name
     try:
         yield conninfo(dbname=name)
-        _empty()
+        empty()
     finally:
         connections.close_all()
         connection.settings_dict["NAME"] = before
@@ -67,7 +67,7 @@ def conninfo(*, dbname: str) -> str:
     return psycopg.conninfo.make_conninfo("", dbname=dbname, **known)
 
 
-def _empty() -> None:
+def empty() -> None:
     """Delete everything, the ledger too: for this moment its triggers are off."""
     ours = [model for model in apps.get_models(include_auto_created=True) if model._meta.app_label in APPS]
     tables = [sql.Identifier(model._meta.db_table) for model in ours if model._meta.managed]

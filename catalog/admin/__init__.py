@@ -3,9 +3,9 @@
 from django.contrib import admin
 
 from catalog.admin import generics  # isort: skip  # before the modules below, which are written with it
-from catalog.admin import access, people, prices, providers, routes
+from catalog.admin import access, drafts, people, prices, providers, routes
 
-__all__ = ["access", "generics", "people", "prices", "providers", "routes"]
+__all__ = ["access", "drafts", "generics", "people", "prices", "providers", "routes"]
 
 admin.site.site_header = "Tallygate"
 admin.site.site_title = "Tallygate"

@@ -9,7 +9,7 @@ from import_export import resources
 from import_export.admin import ExportMixin
 from import_export.formats import base_formats
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from catalog import spreadsheets
 
 
 def cell(value: Any) -> str:
@@ -22,8 +22,7 @@ def cell(value: Any) -> str:
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, int | dt.date):
         return str(value)
-    text = str(value)
-    return f"'{text}" if text.lstrip(" \n").startswith(FORMULA_STARTS) else text
+    return spreadsheets.escaped(str(value))
 
 
 class ExactResource(resources.ModelResource):  # type: ignore[misc]

@@ -1,9 +1,13 @@
 """Routes with their targets."""
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from catalog import pricing_gaps
 from catalog.admin.defaults import KeptWhenEmpty
 from catalog.models import Route, RouteTarget
 
@@ -40,6 +44,15 @@ class RouteAdmin(admin.ModelAdmin[Route]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         return super().get_queryset(request).prefetch_related("targets__model__provider")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A route to a model without a price is kept, and said to book calls of unknown cost."""
+        super().save_related(request, form, formsets, change)
+        route: Route = form.instance
+        if route.enabled:
+            models = route.targets.values_list("model", flat=True)
+            for gap in pricing_gaps.gaps(at=timezone.now(), models=models):
+                messages.warning(request, f"Calls will be booked as of unknown cost. {gap}.")
 
     @admin.display(description="resolves to")
     def resolves_to(self, route: Route) -> str:

@@ -10,6 +10,7 @@ from catalog.declaration import changes, schema
 from catalog.declaration.changes import Change
 from catalog.declaration.lines import Path
 from catalog.models import LanguageModel, Provider
+from catalog.models.prices import NOT_MARGINAL
 from catalog.rates import Rates
 
 PLAIN = (
@@ -80,16 +81,13 @@ def _prices(
         slot = _slot(declaration, price, where)
         begins = price.effective_from or at  # an UNSET is falsy
         declaration.once(seen, (slot, begins), where, f"the price of {model.full_name} ({slot}) from then")
-        rates = _rates(price)
-        if rates.input is None and rates.output is None and rates.per_request is None:
-            raise declaration.error(where, "a price needs at least one of input, output, per_request")
-        rows.append((begins, where, slot, rates))
-    for begins, where, slot, rates in sorted(rows, key=lambda row: row[0]):
+        rows.append((begins, where, slot, _terms(declaration, price, where)))
+    for begins, where, slot, terms in sorted(rows, key=lambda row: row[0]):
         try:
             started = periods.start(
                 model=model,
                 slot=slot,
-                rates=rates,
+                terms=terms,
                 effective_from=begins,
                 source=declaration.source,
                 at=at,
@@ -101,11 +99,11 @@ def _prices(
 
 
 def _price_change(model: LanguageModel, slot: periods.Slot, started: periods.Started) -> Change:
-    now = rate_values.short(rate_values.of(started.price))
+    now = str(periods.terms_of(started.price))
     subject = f"price {model.full_name} ({slot}) from {changes.show(started.price.effective_from)}"
     if started.ended is None:
         return Change("+", subject, now)
-    return Change("~", subject, f"{rate_values.short(rate_values.of(started.ended))} -> {now}")
+    return Change("~", subject, f"{periods.terms_of(started.ended)} -> {now}")
 
 
 def _slot(declaration: schema.Declaration, price: schema.Price, path: Path) -> periods.Slot:
@@ -121,5 +119,24 @@ def _slot(declaration: schema.Declaration, price: schema.Price, path: Path) -> p
     return periods.Slot(price.variant, price.above_input_tokens, begins, ends, price.weekdays)
 
 
-def _rates(price: schema.Price) -> Rates:
+def _terms(declaration: schema.Declaration, price: schema.Price, path: Path) -> periods.Terms:
+    paid = _rates(price)
+    if paid.input is None and paid.output is None and paid.per_request is None:
+        raise declaration.error(path, "a price needs at least one of input, output, per_request")
+    if price.tier == "marginal":
+        _refuse_what_is_not_marginal(declaration, price, path)
+    return periods.Terms(paid, price.tier, paid._replace(**rate_values.known(_rates(price.list))))
+
+
+def _refuse_what_is_not_marginal(declaration: schema.Declaration, price: schema.Price, path: Path) -> None:
+    if not price.above_input_tokens or not price.input:
+        raise declaration.error((*path, "tier"), "a marginal price needs above_input_tokens and input")
+    for name in price.given(*NOT_MARGINAL):
+        raise declaration.error(
+            (*path, name),
+            f"{name}: a marginal price is of input alone; output and fees stay at the price below",
+        )
+
+
+def _rates(price: schema.ListRates) -> Rates:
     return Rates(**{name: Decimal(value) for name, value in price.given(*Rates._fields).items()})

@@ -39,6 +39,7 @@ WANTED = {  # where the pattern alone would not help
     "name": "a name without spaces (providers and teams: lower case letters, digits, - and _)",
     "api_key_env": "the name of a variable that ends with _API_KEY, such as OPENAI_API_KEY",
     "base_url": "an address that starts with http:// or https://",
+    "tag": 'a name and a value such as "feature=search"',
     "daily_utc": 'hours such as "01:00-04:00"',
     "effective_from": 'a moment with its time zone, such as "2026-01-01T00:00:00Z"',
     "expires_at": 'a moment with its time zone, such as "2027-01-01T00:00:00Z"',
@@ -119,8 +120,9 @@ class Provider(Table, frozen=True):
     credentials: list[Credential] = []
 
 
-class Price(Table, frozen=True):
-    effective_from: Annotated[dt.datetime, Meta(tz=True)] | UnsetType = UNSET
+class ListRates(Table, frozen=True):
+    """Rates in USD per 1,000,000 tokens (``per_request``: per request)."""
+
     input: Money | UnsetType = UNSET
     output: Money | UnsetType = UNSET
     cache_read: Money | UnsetType = UNSET
@@ -130,6 +132,14 @@ class Price(Table, frozen=True):
     audio_input: Money | UnsetType = UNSET
     audio_output: Money | UnsetType = UNSET
     per_request: Money | UnsetType = UNSET
+
+
+class Price(ListRates, frozen=True):
+    """The rates are what is paid; ``list`` has the vendor's list price where that is another one."""
+
+    effective_from: Annotated[dt.datetime, Meta(tz=True)] | UnsetType = UNSET
+    list: ListRates = ListRates()
+    tier: Literal["whole", "marginal"] = "whole"
     above_input_tokens: CountOrZero = 0
     variant: Literal["standard", "batch", "flex", "priority", "fast"] = "standard"
     daily_utc: Annotated[
@@ -183,6 +193,7 @@ class Team(Table, frozen=True):
     enabled: bool | UnsetType = UNSET
     keys: list[Key] = []
     limits: list[dict[str, Any]] = []  # read by metering/declaration.py, which knows what a limit is
+    budgets: dict[str, Any] = {}  # read there, too
 
 
 class Content(Table, frozen=True):

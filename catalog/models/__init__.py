@@ -1,7 +1,7 @@
 """WHAT can be called, at what price, WHO may call."""
 
 from catalog.models.access import ApiKey, Team
-from catalog.models.prices import Price, PriceProposal
+from catalog.models.prices import Price, PriceFeed, PriceProposal
 from catalog.models.providers import Credential, LanguageModel, Provider
 from catalog.models.routes import Route, RouteTarget
 
@@ -10,6 +10,7 @@ __all__ = [
     "Credential",
     "LanguageModel",
     "Price",
+    "PriceFeed",
     "PriceProposal",
     "Provider",
     "Route",

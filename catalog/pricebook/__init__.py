@@ -16,8 +16,11 @@ from catalog.pricebook import conversion
 from catalog.pricebook.conversion import BEGINNING, NOT_TEXT_UNITS, NOTE_LENGTH, UNITS
 from catalog.pricebook.rows import ModelRow, Omission, PriceBook, PriceRow, VendorRow
 
+NAME = "genai-prices"
+
 __all__ = [
     "BEGINNING",
+    "NAME",
     "NOTE_LENGTH",
     "UNITS",
     "ModelRow",
@@ -35,7 +38,7 @@ def read() -> PriceBook:
     """The installed package as a price book. Takes about two seconds once; no network."""
     return translate(
         providers=data_snapshot.get_snapshot().providers,
-        source=f"genai-prices {metadata.version('genai-prices')}",
+        source=f"{NAME} {metadata.version(NAME)}",
     )
 
 

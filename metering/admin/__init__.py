@@ -1,5 +1,25 @@
 """The admin of the books: limits are set here; holds, windows, the ledger and its rollup are only read."""
 
-from metering.admin import ledger, limits, open_calls, teams
+from metering.admin import (
+    closing,
+    corrections,
+    ledger,
+    limits,
+    notices,
+    open_calls,
+    price_impact,
+    reconciliation,
+    teams,
+)
 
-__all__ = ["ledger", "limits", "open_calls", "teams"]
+__all__ = [
+    "closing",
+    "corrections",
+    "ledger",
+    "limits",
+    "notices",
+    "open_calls",
+    "price_impact",
+    "reconciliation",
+    "teams",
+]

@@ -13,7 +13,7 @@ from catalog.admin.exports import CsvExport, ExactResource
 from catalog.admin.policies import NobodyWrites, OnlyVisibleTeams
 from metering.admin.filters import DayFilter, EstimatedCountPaginator, ModelFilter, UnknownCostFilter
 from metering.models import CostEntry, DailySpend
-from metering.spend import arithmetic, entries, money
+from metering.spend import arithmetic, entries, money, price_rows
 from metering.usage import BUCKETS
 
 
@@ -23,6 +23,8 @@ class CostEntryResource(ExactResource):
     provider = fields.Field(attribute="model__provider__name", column_name="provider")
     model_name = fields.Field(attribute="model__name", column_name="model")
     price_id = fields.Field(attribute="price_id", column_name="price")
+    corrects_id = fields.Field(attribute="corrects_id", column_name="corrects")
+    batch_id = fields.Field(attribute="batch_id", column_name="batch")
 
     class Meta:
         model = CostEntry
@@ -48,7 +50,7 @@ class CostEntryResource(ExactResource):
             "price_id",
         ]
         fields += ["outcome", "status", "latency_ms", "client_request_id", "upstream_id", "note", "booked_at"]
-        fields += ["part", "reported_cost"]
+        fields += ["part", "reported_cost", "corrects_id", "reverses", "batch_id", "billed_in"]
         export_order = fields
 
 
@@ -105,9 +107,12 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
                     "part",
                     "kind",
                     "corrects",
+                    "reverses",
+                    "batch",
                     "note",
                     "started_at",
                     "day",
+                    "billed_in",
                     "booked_at",
                 ]
             },
@@ -195,7 +200,7 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
     @admin.display(description="calculation")
     def calculation(self, entry: CostEntry) -> SafeString:
         """tokens x rate = cost, line by line."""
-        worked = arithmetic.calculation(entry)
+        worked = arithmetic.calculation(entry, price_rows.billed_at([entry]).get(entry.pk, ()))
         if not worked.lines:
             return format_html(
                 "{}", entry.get_cost_reason_display() if entry.cost_reason else "nothing was used"

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from catalog.admin.access import TeamFilter
 from catalog.admin.policies import NobodyWrites, OnlyVisibleTeams
-from metering.admin.usage import in_unit, scope_of, taken_of, used_bar, with_taken
+from metering.admin.usage import ceiling_of, in_unit, taken_of, used_bar, with_taken
 from metering.models import Limit, LimitWindow
 from metering.spend import money
 
@@ -27,8 +27,9 @@ class LimitForm(forms.ModelForm[Limit]):
         super().__init__(*args, **kwargs)
         if isinstance(self.initial.get("amount"), Decimal):
             self.initial["amount"] = money.exact(self.initial["amount"])
-        if "queue_seconds" in self.fields:
-            self.fields["queue_seconds"].required = False
+        for name in ("queue_seconds", "tag_value"):
+            if name in self.fields:
+                self.fields[name].required = False
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -37,6 +38,8 @@ class LimitForm(forms.ModelForm[Limit]):
             raise forms.ValidationError({"api_key": f"This key belongs to team {key.team}."})
         if "queue_seconds" in cleaned:
             cleaned["queue_seconds"] = cleaned["queue_seconds"] or 0.0
+        if "notify_at" in cleaned:
+            cleaned["notify_at"] = sorted(set(cleaned["notify_at"] or []))
         self._check_unit(cleaned)
         return cleaned
 
@@ -70,16 +73,17 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
         return with_taken(super().get_queryset(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Limit | None = None) -> list[str]:
-        return [] if obj is None else ["team", "api_key", "model", "unit", "period", "created_at"]
+        fixed = ["team", "api_key", "model", "tag_name", "tag_value", "unit", "period", "created_at"]
+        return [] if obj is None else fixed
 
     def has_delete_permission(self, request: HttpRequest, obj: Limit | None = None) -> bool:
         """A limit that has counted something is disabled instead: its windows are history."""
         allowed = super().has_delete_permission(request, obj)
-        return allowed and obj is not None and not obj.windows.exists()
+        return allowed and obj is not None and not (obj.windows.exists() or obj.raises.exists())
 
     @admin.display(description="scope")
     def scope(self, limit: Limit) -> str:
-        return scope_of(limit)
+        return limit.scope
 
     @admin.display(description="amount", ordering="amount")
     def shown_amount(self, limit: Limit) -> str:
@@ -87,7 +91,7 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
 
     @admin.display(description="used now", ordering="taken")
     def used(self, limit: Any) -> SafeString:
-        return used_bar(limit.taken, limit.amount, limit.unit)
+        return used_bar(limit.taken, limit.ceiling, limit.unit)
 
 
 @admin.register(LimitWindow)
@@ -100,6 +104,7 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
         "spent_shown",
         "held_shown",
         "exposed_shown",
+        "raised_shown",
         "starts_at",
         "ends_at",
     ]
@@ -107,7 +112,17 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
     list_select_related = ["limit__team", "limit__api_key__team", "limit__model__provider"]
     search_fields = ["limit__team__name"]
     ordering = ["-starts_at", "limit"]
-    fields = ["limit", "starts_at", "ends_at", "spent_shown", "held_shown", "exposed_shown", "left", "used"]
+    fields = [
+        "limit",
+        "starts_at",
+        "ends_at",
+        "spent_shown",
+        "held_shown",
+        "exposed_shown",
+        "raised_shown",
+        "left",
+        "used",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LimitWindow]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -124,14 +139,18 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
     def exposed_shown(self, window: LimitWindow) -> str:
         return self._booked(window.exposed, window.limit)
 
+    @admin.display(description="raised by", ordering="raised")
+    def raised_shown(self, window: LimitWindow) -> str:
+        return in_unit(window.raised, window.limit.unit) if window.raised else "-"
+
     def _booked(self, amount: Decimal, limit: Limit) -> str:
         """Calls in flight leave nothing behind."""
         return "-" if limit.unit == Limit.Unit.CONCURRENCY else in_unit(amount, limit.unit)
 
     @admin.display(description="left")
     def left(self, window: LimitWindow) -> str:
-        return in_unit(window.limit.amount - taken_of(window), window.limit.unit)
+        return in_unit(ceiling_of(window) - taken_of(window), window.limit.unit)
 
     @admin.display(description="used")
     def used(self, window: LimitWindow) -> SafeString:
-        return used_bar(taken_of(window), window.limit.amount, window.limit.unit)
+        return used_bar(taken_of(window), ceiling_of(window), window.limit.unit)

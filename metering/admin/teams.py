@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.access import TeamAdmin
-from catalog.admin.policies import NobodyWrites
+from catalog.admin.policies import NobodyDeletes, NobodyWrites
 from catalog.models import Team
 from metering.admin.limits import LimitForm
-from metering.admin.usage import USD, in_unit, scope_of, used_bar, with_taken
-from metering.models import DailySpend, Limit
+from metering.admin.usage import USD, in_unit, used_bar, with_taken
+from metering.models import DailySpend, Limit, TeamBudgets
 from metering.spend import money
 
 
@@ -36,7 +36,7 @@ class LimitsNow(NobodyWrites, admin.TabularInline[Limit, Team]):
 
     @admin.display(description="scope")
     def scope(self, limit: Limit) -> str:
-        return scope_of(limit)
+        return limit.scope
 
     @admin.display(description="amount")
     def shown_amount(self, limit: Limit) -> str:
@@ -44,7 +44,7 @@ class LimitsNow(NobodyWrites, admin.TabularInline[Limit, Team]):
 
     @admin.display(description="used now")
     def used(self, limit: Any) -> SafeString:
-        return used_bar(limit.taken, limit.amount, limit.unit)
+        return used_bar(limit.taken, limit.ceiling, limit.unit)
 
 
 class NewLimit(admin.TabularInline[Limit, Team]):
@@ -55,7 +55,7 @@ class NewLimit(admin.TabularInline[Limit, Team]):
     extra = 0
     verbose_name = "new limit"
     verbose_name_plural = "new limits"
-    fields = ["unit", "amount", "period", "mode", "api_key", "model", "enabled"]
+    fields = ["unit", "amount", "period", "mode", "api_key", "model", "tag_name", "tag_value", "enabled"]
     autocomplete_fields = ["api_key", "model"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
@@ -71,6 +71,13 @@ class NewLimit(admin.TabularInline[Limit, Team]):
         return False
 
 
+class BudgetSettings(NobodyDeletes, admin.StackedInline[TeamBudgets, Team]):
+    """What callers are told of this team's budgets."""
+
+    model = TeamBudgets
+    fields = ["contact", "hide_amounts"]
+
+
 admin.site.unregister(Team)
 
 
@@ -79,7 +86,7 @@ class TeamWithLimits(TeamAdmin):
     """The catalog's page of a team, with what it may spend and has spent."""
 
     list_display = [*TeamAdmin.list_display, "month_cost", "month_unknown", "spend_page"]
-    inlines = [LimitsNow, NewLimit]
+    inlines = [LimitsNow, NewLimit, BudgetSettings]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         first = timezone.localdate().replace(day=1)

@@ -15,17 +15,22 @@ USD = DecimalField(max_digits=24, decimal_places=12)
 
 
 def with_taken(limits: QuerySet[Limit]) -> QuerySet[Limit]:
-    """``limits`` with ``taken``: what is used of the window that is open now."""
+    """``limits`` with ``taken``, what is used of the window that is open now, and ``ceiling``, the amount
+    with the raises of that window."""
     now = timezone.now()
     open_window = LimitWindow.objects.filter(limit=OuterRef("pk"), starts_at__lte=now, ends_at__gt=now)
     taken = open_window.annotate(taken=F("spent") + F("held") + F("exposed")).values("taken")[:1]
-    return limits.annotate(taken=Coalesce(Subquery(taken, output_field=USD), Decimal(0)))
+    raised = open_window.values("raised")[:1]
+    return limits.annotate(
+        taken=Coalesce(Subquery(taken, output_field=USD), Decimal(0)),
+        ceiling=F("amount") + Coalesce(Subquery(raised, output_field=USD), Decimal(0)),
+    )
 
 
-def scope_of(limit: Limit) -> str:
-    if limit.api_key is not None:
-        return f"key {limit.api_key.name}"
-    return f"model {limit.model}" if limit.model is not None else "whole team"
+def ceiling_of(window: LimitWindow) -> Decimal:
+    """The limit's amount with the raises of this period."""
+    ceiling: Decimal = window.limit.amount + window.raised
+    return ceiling
 
 
 def taken_of(window: LimitWindow) -> Decimal:
@@ -41,15 +46,17 @@ def in_unit(amount: Decimal, unit: str) -> str:
 
 
 def used_bar(taken: Decimal, amount: Decimal, unit: str) -> SafeString:
-    """A bar with its figures in words; full from the first moment when nothing is allowed."""
-    share = min(Decimal(100), 100 * taken / amount) if amount else Decimal(100)
+    """A bar with its figures in words; full from the first moment when nothing is allowed. An overrun is
+    said."""
+    share = 100 * taken / amount if amount else Decimal(100)
     words = f"{in_unit(taken, unit)} of {in_unit(amount, unit)}"
     if unit == Limit.Unit.CONCURRENCY:
         words = f"{taken:,.0f} of {in_unit(amount, unit)}"
     return format_html(
-        '<progress max="100" value="{}" title="{}" aria-label="{}"></progress> {} %',
-        f"{share:.0f}",
+        '<progress max="100" value="{}" title="{}" aria-label="{}"></progress> {} %{}',
+        f"{min(Decimal(100), share):.0f}",
         words,
         words,
         f"{share:.0f}",
+        f", over by {in_unit(taken - amount, unit)}" if taken > amount else "",
     )

@@ -17,9 +17,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from catalog import keys, seeding
-from catalog.models import ApiKey, LanguageModel, Price, Provider, Team
-from catalog.models.prices import RATES
-from catalog.snapshot import PriceRow
+from catalog.models import ApiKey, LanguageModel, Provider, Team
+from catalog.snapshot import PriceRow, price_row
 from metering import costing, settling
 from metering.bookkeeping import blank_entry, entry_for, lost_entry
 from metering.demo import traffic, workloads
@@ -102,7 +101,7 @@ def prepare(*, at: dt.datetime) -> Places:
         },
         models={name: model.pk for name, model in models.items()},
         prices={
-            name: tuple(_price_row(price) for price in model.prices.all()) for name, model in models.items()
+            name: tuple(price_row(price) for price in model.prices.all()) for name, model in models.items()
         },
     )
 
@@ -237,20 +236,6 @@ def _models(names: set[str]) -> dict[str, LanguageModel]:
     if missing := sorted(names - set(models)):
         raise CannotBook(f"the catalog does not have {', '.join(missing)}: the demo needs them")
     return models
-
-
-def _price_row(price: Price) -> PriceRow:
-    return PriceRow(
-        id=price.pk,
-        effective_from=price.effective_from,
-        effective_to=price.effective_to,
-        variant=price.variant,
-        above_input_tokens=price.above_input_tokens,
-        daily_from=price.daily_from,
-        daily_to=price.daily_to,
-        weekdays=price.weekdays,
-        rates={rate: getattr(price, rate) for rate in RATES},
-    )
 
 
 def _plan_from(mark: str) -> Plan | None:

@@ -19,6 +19,7 @@ import importlib
 from django.db import migrations
 
 _BEFORE = importlib.import_module("metering.migrations.0008_concurrency_and_waiting")
+_PARTS = importlib.import_module("metering.migrations.0004_parts_and_reported_cost")
 
 PERIODS = """
 CREATE FUNCTION metering_period(day date, billed_in date) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -197,6 +198,16 @@ OPEN_WINDOW = _changed(
     "\n        0,",
 )
 
+# Whether anybody knew its most is said by the entry itself, not by an answer that came after it was lost: that
+# one states a difference of exposures.
+JUDGE = _changed(
+    _PARTS.JUDGE,
+    "(ends_unknown AND target.exposure IS NULL)::int",
+    "(ends_unknown AND EXISTS (SELECT 1 FROM metering_costentry b"
+    "\n            WHERE b.request_id = target.request_id AND b.attempt = target.attempt AND b.part = target.part"
+    "\n                AND b.kind <> 'correction' AND b.exposure IS NULL))::int",
+)
+
 SETTLE = _changed(_BEFORE.SETTLE, MODEL_SCOPE, TAG_SCOPE, times=2)
 SETTLE = _changed(
     SETTLE,
@@ -210,7 +221,9 @@ SETTLE = _changed(
     "  -- see Note [Closed is closed]\n    PERFORM 1 FROM unnest(given) e\n    JOIN metering_limit l",
 )
 SETTLE = _changed(
-    SETTLE, "request_id, attempt, part, kind, corrects_id,", "request_id, attempt, part, kind, corrects_id, batch_id, reverses,"
+    SETTLE,
+    "request_id, attempt, part, kind, corrects_id,",
+    "request_id, attempt, part, kind, corrects_id, batch_id, reverses,",
 )
 SETTLE = _changed(
     SETTLE,
@@ -223,13 +236,31 @@ SETTLE = _changed(
     "CASE WHEN e.day < last_closing + interval '1 month'"
     " THEN array_append(coalesce(e.flags, '{}'), 'late')\n            ELSE coalesce(e.flags, '{}') END, e.cost,",
 )
-SETTLE = _changed(SETTLE, "tags, note, started_at, day, first_byte_ms", "tags, note, started_at, day, billed_in, first_byte_ms")
-BILLED_IN = "CASE WHEN e.day < last_closed + interval '1 month' THEN (last_closed + interval '1 month')::date END"
-SETTLE = _changed(SETTLE, "e.started_at, e.day, e.first_byte_ms", f"e.started_at, e.day,\n        {BILLED_IN}, e.first_byte_ms")
+SETTLE = _changed(
+    SETTLE,
+    "tags, note, started_at, day, first_byte_ms",
+    "tags, note, started_at, day, billed_in, first_byte_ms",
+)
+BILLED_IN = (
+    "CASE WHEN e.day < last_closed + interval '1 month' THEN (last_closed + interval '1 month')::date END"
+)
+SETTLE = _changed(
+    SETTLE,
+    "e.started_at, e.day, e.first_byte_ms",
+    f"e.started_at, e.day,\n        {BILLED_IN}, e.first_byte_ms",
+)
 GROUPED = "e.day, e.team_id, e.api_key_id, e.model_id, e.route"
-SETTLE = _changed(SETTLE, "d (day, team_id, api_key_id, model_id, route, calls", "d (day, team_id, api_key_id, model_id, route, period, calls")
-SETTLE = _changed(SETTLE, f"SELECT {GROUPED},\n", f"SELECT {GROUPED},\n        metering_period(e.day, {BILLED_IN}),\n")
-SETTLE = _changed(SETTLE, f"GROUP BY {GROUPED}\n", f"GROUP BY {GROUPED}  -- and by period, which follows from the day\n")
+SETTLE = _changed(
+    SETTLE,
+    "d (day, team_id, api_key_id, model_id, route, calls",
+    "d (day, team_id, api_key_id, model_id, route, period, calls",
+)
+SETTLE = _changed(
+    SETTLE, f"SELECT {GROUPED},\n", f"SELECT {GROUPED},\n        metering_period(e.day, {BILLED_IN}),\n"
+)
+SETTLE = _changed(
+    SETTLE, f"GROUP BY {GROUPED}\n", f"GROUP BY {GROUPED}  -- and by period, which follows from the day\n"
+)
 
 
 class Migration(migrations.Migration):
@@ -242,5 +273,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(SCOPE, SCOPE_REVERSE),
         migrations.RunSQL(ADMIT, _BEFORE.ADMIT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)),
         migrations.RunSQL(OPEN_WINDOW, _BEFORE.OPEN_WINDOW),
+        migrations.RunSQL(JUDGE, _PARTS.JUDGE),
         migrations.RunSQL(SETTLE, _BEFORE.SETTLE),
     ]

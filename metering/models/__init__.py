@@ -1,18 +1,59 @@
 """WHAT it cost, WHO has money left."""
 
+from metering.models.closing import (
+    ClosedBlock,
+    ClosedLine,
+    ClosedTeam,
+    Closing,
+    ClosingWaiver,
+    Reopening,
+)
 from metering.models.corrections import CorrectionBatch
 from metering.models.ledger import CostEntry, DailySpend, Hold, WorkerLease
 from metering.models.limits import Limit, LimitRaise, LimitWindow
+from metering.models.notices import BudgetNotice, NoticeDelivery, TeamBudgets, Webhook
 from metering.models.periods import BillingPeriod
+from metering.models.reconciled import GapExplanation, ReconciliationLine, SignOff
+from metering.models.reconciliation import (
+    Meter,
+    Reason,
+    ReconciliationRun,
+    ReportCredential,
+    VendorAccount,
+    VendorAlias,
+    VendorCost,
+    VendorReport,
+)
 
 __all__ = [
     "BillingPeriod",
+    "BudgetNotice",
+    "ClosedBlock",
+    "ClosedLine",
+    "ClosedTeam",
+    "Closing",
+    "ClosingWaiver",
     "CorrectionBatch",
     "CostEntry",
     "DailySpend",
+    "GapExplanation",
     "Hold",
     "Limit",
     "LimitRaise",
     "LimitWindow",
+    "Meter",
+    "NoticeDelivery",
+    "Reason",
+    "ReconciliationLine",
+    "ReconciliationRun",
+    "Reopening",
+    "ReportCredential",
+    "SignOff",
+    "TeamBudgets",
+    "VendorAccount",
+    "VendorAlias",
+    "VendorCost",
+    "VendorReport",
+    "Webhook",
     "WorkerLease",
 ]

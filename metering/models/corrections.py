@@ -37,6 +37,7 @@ class CorrectionBatch(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "correction batches"
+        permissions = [("correct_costentry", "Can correct cost entries: re-rate and adjust")]
         constraints = [
             models.CheckConstraint(
                 name="correction_batch_kind_known", condition=Q(kind__in=["re_rate", "adjustment"])

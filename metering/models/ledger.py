@@ -167,6 +167,9 @@ class CostEntry(models.Model):
                 name="cost_entry_client_request",
             ),
             models.Index(
+                fields=["corrects"], condition=Q(corrects__isnull=False), name="cost_entry_corrects"
+            ),
+            models.Index(
                 fields=["billed_in"], condition=Q(billed_in__isnull=False), name="cost_entry_billed_later"
             ),
         ]

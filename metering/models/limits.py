@@ -1,13 +1,20 @@
 """Ceilings: budgets (usd), rate limits (tokens, requests) and concurrency are one table and one algorithm."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import ApiKey, LanguageModel, Team
 
+NOTIFY_AT = [50, 80, 100]  # per cent
+MOST_PER_CENT = 1000  # of a soft budget ten times its amount may be used
 LONGEST_QUEUE_SECONDS = 30.0  # shorter than the patience of clients and of proxies on the way
+
+
+def notify_at() -> list[int]:
+    return list(NOTIFY_AT)
 
 
 class Limit(models.Model):
@@ -43,9 +50,15 @@ class Limit(models.Model):
         LanguageModel, on_delete=models.PROTECT, null=True, blank=True, related_name="limits"
     )
     tag_name = models.CharField(
-        max_length=60, blank=True, help_text="Only calls that carry this tag (x-tallygate-tags) ..."
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Only calls that carry this tag (x-tallygate-tags) ...",
     )
-    tag_value = models.CharField(max_length=200, blank=True, help_text="... with this value.")
+    tag_value = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="... with this value."
+    )
     unit = models.CharField(
         max_length=12,
         choices=Unit.choices,
@@ -66,6 +79,21 @@ class Limit(models.Model):
         db_default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_QUEUE_SECONDS)],
         help_text="How long a call may wait for room before it is refused; 0: not at all. Not for budgets.",
+    )
+    notify_at = ArrayField(
+        models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MOST_PER_CENT)]),
+        default=notify_at,
+        db_default=NOTIFY_AT,
+        blank=True,
+        help_text="Per cent of a budget (with its raises) at which people are told, each once a period;"
+        " empty: never.",
+    )
+    notify_emails = ArrayField(
+        models.EmailField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Who is told beside the team's leads.",
     )
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -110,6 +138,15 @@ class Limit(models.Model):
                 name="limit_once_per_scope",
             ),
         ]
+
+    @property
+    def scope(self) -> str:
+        """``whole team``, ``key ci``, ``model openai/gpt-4o``, ``tag feature=search``"""
+        if self.api_key is not None:
+            return f"key {self.api_key.name}"
+        if self.model is not None:
+            return f"model {self.model.full_name}"
+        return f"tag {self.tag_name}={self.tag_value}" if self.tag_name else "whole team"
 
     def __str__(self) -> str:
         scope: object = self.api_key or self.team
@@ -195,6 +232,10 @@ class LimitRaise(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("ask_limitraise", "Can ask for raises of limits"),
+            ("approve_limitraise", "Can approve and deny raises of limits"),
+        ]
         constraints = [
             models.CheckConstraint(name="limit_raise_amount_positive", condition=Q(amount__gt=0)),
             models.CheckConstraint(

@@ -25,6 +25,7 @@ class BillingPeriod(models.Model):
 
     class Meta:
         ordering = ["-month"]
+        permissions = [("close_billingperiod", "Can close months, waive obstacles, ask to reopen")]
         constraints = [
             models.CheckConstraint(
                 name="billing_period_status_known", condition=Q(status__in=["open", "closing", "closed"])

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from catalog.models import Team
 from catalog.visibility import Visibility
@@ -17,7 +17,10 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget. Its figures are None before its window is opened, by the first call in it."""
+    """One budget. Its figures are None before its window is opened, by the first call in it.
+
+    ``raised``: what was added to the amount for this period.
+    """
 
     id: int
     team: str
@@ -29,6 +32,11 @@ class Budget:
     held: Decimal | None
     exposed: Decimal | None
     ends_at: dt.datetime | None
+    raised: Decimal = ZERO
+
+    @property
+    def ceiling(self) -> Decimal:
+        return self.amount + self.raised
 
     @property
     def taken(self) -> Decimal | None:
@@ -39,22 +47,27 @@ class Budget:
 
     @property
     def left(self) -> Decimal | None:
-        return None if self.taken is None else self.amount - self.taken
+        return None if self.taken is None else self.ceiling - self.taken
 
     @property
     def share(self) -> Decimal | None:
-        """Of the amount; None when it is unknown, or when nothing is allowed."""
-        return None if self.taken is None or not self.amount else self.taken / self.amount
+        """Of the amount and its raises; None when it is unknown, or when nothing is allowed."""
+        return None if self.taken is None or not self.ceiling else self.taken / self.ceiling
 
     @property
     def bar(self) -> int:
         """0 to 100."""
-        share = self.share if self.amount else Decimal(1)
+        share = self.share if self.ceiling else Decimal(1)
         return min(100, round(100 * (share or ZERO)))
 
     @property
     def over(self) -> bool:
         return self.left is not None and self.left < 0
+
+    @property
+    def overrun(self) -> Decimal | None:
+        """What was spent beyond the amount and its raises; None when nothing was."""
+        return -self.left if self.left is not None and self.left < 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +88,27 @@ class Budgets:
 
 def budgets(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> Budgets:
     """Two queries."""
-    limits = visibility.restrict(Limit.objects.filter(_narrowing(filters), unit=Limit.Unit.USD, enabled=True))
+    return of_limits(visibility.restrict(in_use().filter(_narrowing(filters))), now=now)
+
+
+def in_use() -> QuerySet[Limit]:
+    return Limit.objects.filter(unit=Limit.Unit.USD, enabled=True)
+
+
+def of_limits(limits: QuerySet[Limit], *, now: dt.datetime) -> Budgets:
+    """Two queries."""
     found = limits.select_related("team", "api_key", "model__provider").order_by("team__name", "pk")
     open_now = LimitWindow.objects.filter(limit__in=limits.order_by(), starts_at__lte=now, ends_at__gt=now)
     windows = {window.limit_id: window for window in open_now}
-    rows = [_budget(limit, windows.get(limit.pk)) for limit in found]
+    rows = [budget_of(limit, windows.get(limit.pk)) for limit in found]
     return Budgets(tuple(sorted(rows, key=lambda row: -(row.share or ZERO))))
 
 
-def _budget(limit: Limit, window: LimitWindow | None) -> Budget:
+def budget_of(limit: Limit, window: LimitWindow | None) -> Budget:
     return Budget(
         id=limit.pk,
         team=limit.team.name,
-        scope=_scope(limit),
+        scope=limit.scope,
         period=limit.period,
         hard=limit.mode == Limit.Mode.HARD,
         amount=limit.amount,
@@ -95,13 +116,8 @@ def _budget(limit: Limit, window: LimitWindow | None) -> Budget:
         held=window.held if window else None,
         exposed=window.exposed if window else None,
         ends_at=window.ends_at if window and limit.period != Limit.Period.TOTAL else None,
+        raised=window.raised if window else ZERO,
     )
-
-
-def _scope(limit: Limit) -> str:
-    if limit.api_key is not None:
-        return f"key {limit.api_key.name}"
-    return f"model {limit.model.full_name}" if limit.model is not None else "whole team"
 
 
 def _narrowing(filters: Filters) -> Q:

@@ -65,15 +65,18 @@ def summary(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DayTable:
-    """The chart's numbers as a table: a row for each day with calls, a cell for each series, their sum."""
+    """The chart's numbers as a table: a row for each day with calls, a cell for each series, their sum.
+
+    A cell has the value of its group, which is empty for the rest of the groups.
+    """
 
     names: tuple[str, ...]
-    rows: tuple[tuple[dt.date, tuple[SeriesPoint | None, ...], SeriesPoint], ...]
+    rows: tuple[tuple[dt.date, tuple[tuple[str, SeriesPoint | None], ...], SeriesPoint], ...]
 
     @property
     def decimals(self) -> int:
-        points = [point for _, cells, together in self.rows for point in (*cells, together)]
-        return money.decimals([point.known_cost for point in points if point is not None])
+        cells = [point for _, cells, _ in self.rows for _, point in cells if point is not None]
+        return money.decimals([point.known_cost for point in (*cells, *(row[2] for row in self.rows))])
 
 
 def day_table(report: Report) -> DayTable:
@@ -81,10 +84,12 @@ def day_table(report: Report) -> DayTable:
     series = [*range(len(report.shown)), *([-1] if any(p.series == -1 for p in report.bars) else [])]
     days = sorted({point.day for point in report.bars}, reverse=True)
     points = {(point.day, point.series): point for point in report.bars}
+    values = ["" if index == -1 else report.shown[index].value for index in series]
     rows = []
     for day in days:
-        cells = tuple(points.get((day, index)) for index in series)
-        rows.append((day, cells, _together(day, [point for point in cells if point is not None])))
+        cells = [points.get((day, index)) for index in series]
+        together = _together(day, [point for point in cells if point is not None])
+        rows.append((day, tuple(zip(values, cells, strict=True)), together))
     names = tuple(OTHER if index == -1 else report.shown[index].label for index in series)
     return DayTable(names=names, rows=tuple(rows))
 

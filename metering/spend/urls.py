@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metering.spend import views
+from metering.spend import budget_views, claims_views, closing_urls, focus_views, reconciliation_urls, views
 
 app_name = "spend"
 urlpatterns = [
@@ -11,4 +11,14 @@ urlpatterns = [
     path("entries/", views.entry_list, name="entries"),
     path("entries/export.csv", views.entry_list_csv, name="entries_csv"),
     path("entries/<uuid:request_id>/", views.request_detail, name="request"),
+    path("budgets/", budget_views.budget_list, name="budgets"),
+    path("budgets/<int:limit_id>/", budget_views.budget, name="budget"),
+    path("budgets/<int:limit_id>/raises/", budget_views.ask, name="ask_raise"),
+    path("raises/<int:raise_id>/", budget_views.decide, name="decide_raise"),
+    path("claims/", claims_views.claim_list, name="claims"),
+    path("claims/export.csv", claims_views.claim_csv, name="claims_csv"),
+    path("exports/", focus_views.exports, name="exports"),
+    path("exports/focus/", focus_views.focus_file, name="focus_file"),
+    *closing_urls.urlpatterns,
+    *reconciliation_urls.urlpatterns,
 ]

@@ -1,5 +1,7 @@
 """How figures are written on the finance pages: exact for one entry, rounded once for a total."""
 
+import dataclasses
+import datetime as dt
 from decimal import Decimal
 
 from django import template
@@ -122,6 +124,12 @@ def entries_query(filters: object, by: str = "", value: str = "", **extra: str) 
     named = {by: value} if by else {}
     query: str = filters.entries_query(**(named | extra))  # type: ignore[attr-defined]
     return query
+
+
+@register.simple_tag
+def day_entries_query(filters: Filters, day: dt.date, by: str = "", value: str = "") -> str:
+    """The query string of the entries behind one day's number, narrowed to a group when one is named."""
+    return dataclasses.replace(filters, start=day, end=day).entries_query(**({by: value} if value else {}))
 
 
 @register.filter

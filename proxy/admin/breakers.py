@@ -1,11 +1,11 @@
 """Breakers, which a person may hold open or closed, and their events, which are only read."""
 
+import datetime as dt
 import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -14,24 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.policies import HiddenColumns, NobodyDeletes, NobodyWrites
+from proxy.admin.notes import NOTE_CHARS, NOTED_STYLES, NotedActionForm, noted
 from proxy.models import Breaker, BreakerEvent
-from proxy.reliability.breakers import manual
+from proxy.reliability.breakers import history, manual
 from proxy.reliability.breakers.circuit import Forced
 from proxy.reliability.breakers.counts import totals
 
 RED = '<b style="color: var(--error-fg)">{}</b>'
-NOTE_CHARS = 500
-
-
-class NotedActionForm(ActionForm):
-    """Why, for all who look at it later."""
-
-    note = forms.CharField(
-        required=False,
-        max_length=NOTE_CHARS,
-        label="Note:",
-        widget=forms.TextInput(attrs={"placeholder": "why", "size": 30}),
-    )
 
 
 class HoldForm(forms.ModelForm[Breaker]):
@@ -43,6 +32,11 @@ class HoldForm(forms.ModelForm[Breaker]):
         model = Breaker
         fields = ["provider", "model", "forced", "note"]
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if not self.instance.forced:  # what was said of an earlier time is with its event
+            self.initial["note"] = ""
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         model, provider = cleaned.get("model"), cleaned.get("provider") or self.instance.provider
@@ -53,17 +47,26 @@ class HoldForm(forms.ModelForm[Breaker]):
 
 @admin.register(Breaker)
 class BreakerAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Breaker]):
+    class Media:
+        css = NOTED_STYLES
+
     hidden_columns = frozenset({"api_key_encrypted"})
     form = HoldForm
     action_form = NotedActionForm
-    list_display = ["provider", "sold", "standing", "opened_at", "drained_since", "counted", "held", "note"]
+    list_display = [
+        *("standing", "provider", "sold", "open_since", "last_probe"),
+        *("drained_since", "counted", "held", "why_held"),
+    ]
     list_display_links = ["provider", "sold"]
     list_filter = ["state", "forced", "provider"]
     list_select_related = ["provider", "model__provider"]
     search_fields = ["provider__name", "model__name", "note"]
     autocomplete_fields = ["provider", "model"]
     actions = ["hold_open", "hold_closed", "let_go"]
-    seen = ["standing", "opened_at", "drained_since", "counted", "changed_at"]
+    seen = ["standing", "open_since", "last_probe", "drained_since", "counted", "changed_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Breaker]:
+        return history.with_first_opening(super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
@@ -94,6 +97,18 @@ class BreakerAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Breaker]):
         words = breaker.get_state_display()
         return words if breaker.state == Breaker.State.CLOSED else format_html(RED, words)
 
+    @admin.display(description="open since", ordering="opened_at")
+    def open_since(self, breaker: Breaker) -> dt.datetime | None:
+        return history.open_since(breaker)
+
+    @admin.display(description="last probe")
+    def last_probe(self, breaker: Breaker) -> dt.datetime | None:
+        return history.last_probe(breaker)
+
+    @admin.display(description="note", empty_value="")
+    def why_held(self, breaker: Breaker) -> str:
+        return breaker.note if breaker.forced else ""
+
     @admin.display(description="held", ordering="forced")
     def held(self, breaker: Breaker) -> str:
         return breaker.get_forced_display()
@@ -116,7 +131,7 @@ class BreakerAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Breaker]):
         self._hold_all(request, queryset, Forced.NOT)
 
     def _hold_all(self, request: HttpRequest, queryset: QuerySet[Breaker], forced: Forced) -> None:
-        note = request.POST.get("note", "").strip()[:NOTE_CHARS]
+        note = noted(request)
         if not note:
             self.message_user(request, "Say why in the note beside the action.", messages.ERROR)
             return

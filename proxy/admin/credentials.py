@@ -1,6 +1,7 @@
 """Credentials that rest, and health checks: written by the gateway, read by people."""
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -8,7 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.policies import HiddenColumns, NobodyWrites
+from proxy.admin.notes import NOTED_STYLES, NotedActionForm, noted
 from proxy.models import CredentialState, HealthCheck
+from proxy.reliability.credentials import manual
 
 RED = '<b style="color: var(--error-fg)">{}</b>'
 
@@ -16,6 +19,9 @@ RED = '<b style="color: var(--error-fg)">{}</b>'
 @admin.register(CredentialState)
 class CredentialStateAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[CredentialState]):
     """What a vendor refused or throttled, and until when it is left alone."""
+
+    class Media:
+        css = NOTED_STYLES
 
     hidden_columns = frozenset({"api_key_encrypted", "fingerprint"})
     list_display = ["provider", "state", "which", "for_model", "until", "times", "status", "code", "since"]
@@ -27,6 +33,7 @@ class CredentialStateAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[Credent
         *("status", "code", "request_id"),
     ]
     actions = ["use_again"]
+    action_form = NotedActionForm
 
     def has_use_again_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("proxy.change_credentialstate"))
@@ -49,10 +56,12 @@ class CredentialStateAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[Credent
 
     @admin.action(description="Use again now", permissions=["use_again"])
     def use_again(self, request: HttpRequest, queryset: QuerySet[CredentialState]) -> None:
+        assert isinstance(request.user, User)
+        note = noted(request)
         chosen = list(queryset)
         for state in chosen:
-            self.log_change(request, state, "Used again, by hand.")
-        queryset.filter(pk__in=[state.pk for state in chosen]).delete()
+            self.log_change(request, state, f"Used again, by hand. {note}".strip())
+        manual.free(chosen, note=note, by=request.user)
         self.message_user(request, f"{len(chosen)} used again by all workers, within a second.")
 
 

@@ -62,7 +62,10 @@ PLAIN_UNHARMED = Expectation("no plain call fails", lambda found: found.plain_er
 REFUSED_FAST = Expectation(
     "in the second half of the fault p50 of a refusal is below 500 ms", lambda found: found.late_p50 < 500.0
 )
-REFUSED = Expectation("callers are told so", lambda found: found.phase_errors("during") > 0)
+REFUSED = Expectation(
+    "callers get an error while no vendor answers: there is nobody left to ask",
+    lambda found: found.phase_errors("during") > 0,
+)
 SERVED_AFTER = Expectation(
     "calls are answered again before the end", lambda found: found.phase_answered("after") > 0
 )
@@ -123,7 +126,7 @@ DRILLS: tuple[Drill, ...] = (
     ),
     Drill(
         name="all-down",
-        title="both vendors answer 503",
+        title="both vendors answer 503: errors are expected, but quick ones, and an end to them",
         rules=({"status": 503},),
         expects=(REFUSED, REFUSED_FAST, SERVED_AFTER, amplified_at_most(2.0)),
     ),

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from catalog.guard import Guard, OpenNetwork
 from proxy import errors
 from proxy.links import content
-from proxy.links.guard import Guard, OpenNetwork
 from proxy.links.names import LinkNames
 from proxy.links.urls import Refused, next_hop, parsed, shown
 

@@ -3,6 +3,15 @@
 from proxy.models.breakers import Breaker, BreakerEvent
 from proxy.models.credentials import CredentialState
 from proxy.models.health import HealthCheck
+from proxy.models.idempotency import IdempotentCall
 from proxy.models.refusals import Refusal, RefusalBatch
 
-__all__ = ["Breaker", "BreakerEvent", "CredentialState", "HealthCheck", "Refusal", "RefusalBatch"]
+__all__ = [
+    "Breaker",
+    "BreakerEvent",
+    "CredentialState",
+    "HealthCheck",
+    "IdempotentCall",
+    "Refusal",
+    "RefusalBatch",
+]

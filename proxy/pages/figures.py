@@ -24,6 +24,7 @@ FATES = {
 }
 PERCENTILES = (("p50", "#56b4e9"), ("p95", "#0072b2"), ("p99", "#cc79a7"))
 MOST_GROUPS = 12  # bars beside one another; the busiest
+SECONDS_ABOVE_MS = 10_000
 ROW_HEIGHT = 34  # pixels of one breaker
 
 
@@ -112,24 +113,25 @@ def over_time(report: Report) -> Chart:
 def percentiles(report: Report) -> Chart:
     """p50, p95 and p99 of each group's answers, and the objective where it is in sight."""
     rows = [row for row in report.rows if row.latencies.whole.count][:MOST_GROUPS]
+    unit, milliseconds = _unit(rows)
     figure = go.Figure(layout={"template": "none"})
     for name, colour in PERCENTILES:
         figure.add_trace(
             go.Bar(
                 name=name,
                 x=[_plain(row.value) for row in rows],
-                y=[getattr(row.latencies.whole, name) for row in rows],
+                y=[_scaled(getattr(row.latencies.whole, name), milliseconds) for row in rows],
                 marker={"color": colour},
-                hovertemplate="%{x}<br>%{fullData.name} %{y:,} ms<extra></extra>",
+                hovertemplate=f"%{{x}}<br>%{{fullData.name}} %{{y:,}} {unit}<extra></extra>",
             )
         )
     figure.update_layout(
         barmode="group",
         height=320,
         margin={"l": 60, "r": 12, "t": 34, "b": 8},
-        shapes=_objective_in_sight(rows, report.objectives.latency_ms),
+        shapes=_objective_in_sight(rows, report.objectives.latency_ms, milliseconds),
         xaxis={"type": "category", "fixedrange": True, "automargin": True},
-        yaxis={"type": "linear", "rangemode": "tozero", "ticksuffix": " ms", "fixedrange": True},
+        yaxis={"type": "linear", "rangemode": "tozero", "ticksuffix": f" {unit}", "fixedrange": True},
     )
     summary = (
         f"Latency of answers: p95 {report.total.latencies.whole.p95} ms over all; the table has every group."
@@ -137,12 +139,23 @@ def percentiles(report: Report) -> Chart:
     return Chart("latency", "Latency of answers", summary, _drawn(figure))
 
 
-def _objective_in_sight(rows: Sequence[Row], limit: int) -> list[dict[str, Any]]:
+def _unit(rows: Sequence[Row]) -> tuple[str, int]:
+    """Of the axis, and its milliseconds: seconds where a bar is longer than ten of them."""
+    longest = max((row.latencies.whole.p99 or 0 for row in rows), default=0)
+    return ("s", 1000) if longest > SECONDS_ABOVE_MS else ("ms", 1)
+
+
+def _scaled(value: int | None, milliseconds: int) -> float | int | None:
+    return value if value is None or milliseconds == 1 else value / milliseconds
+
+
+def _objective_in_sight(rows: Sequence[Row], limit: int, milliseconds: int) -> list[dict[str, Any]]:
     """A line at the objective for p95, unless all bars would be flat beside it."""
     if limit > 2 * max(row.latencies.whole.p99 or 0 for row in rows):
         return []
+    at = _scaled(limit, milliseconds)
     line = {"color": "#d55e00", "width": 1.5, "dash": "dash"}
-    return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit, "line": line}]
+    return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": at, "y1": at, "line": line}]
 
 
 def _bars(found: Sequence[Span], colour: str, *, width: float) -> go.Bar:

@@ -17,6 +17,7 @@ from proxy.pages.requests import Fate
 
 WORDS = {
     "circuit_open": "every target's breaker is open",
+    "held_open": "taken out of service by hand",
     "upstream_rate_limited": "every credential rests: throttled by the vendor",
     "upstream_credential_rejected": "every credential rests: rejected by the vendor",
     "provider_full": "as many calls at the vendor as it may have",

@@ -16,6 +16,7 @@ from proxy.pages import ledger_rows, timeline
 from proxy.pages.filters import Asked
 from proxy.pages.ledger_rows import NO_REGION
 from proxy.pages.timeline import Event, Names, Span
+from proxy.reliability.breakers import history
 
 MOST_EVENTS = 500  # shown and drawn; the newest
 
@@ -28,6 +29,7 @@ class Present:
     state: str
     words: str
     since: dt.datetime
+    last_probe: dt.datetime | None  # that failed, since then
     held: str
     note: str
     drained_since: dt.datetime | None
@@ -119,7 +121,7 @@ def _events(asked: Asked) -> QuerySet[BreakerEvent]:
 def _breakers(asked: Asked) -> tuple[Present, ...]:
     """The provider's own before its models'."""
     rows = Breaker.objects.filter(_wanted(asked, "")).select_related("provider", "model")
-    return tuple(_present(row) for row in rows)
+    return tuple(_present(row) for row in history.with_first_opening(rows))
 
 
 def _wanted(asked: Asked, lead: str, *, with_models: bool = True) -> Q:
@@ -177,9 +179,10 @@ def _present(row: Breaker) -> Present:
         name=_name(row),
         state=row.state,
         words=row.get_state_display(),
-        since=row.opened_at or row.changed_at,
+        since=history.open_since(row) or row.changed_at,
+        last_probe=history.last_probe(row),
         held=row.get_forced_display() if row.forced else "",
-        note=row.note,
+        note=row.note if row.forced else "",
         drained_since=row.drained_since,
     )
 

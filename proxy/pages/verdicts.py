@@ -33,7 +33,7 @@ WORDS: Mapping[str, str] = {
     ErrorClass.OVERLOADED: "overloaded",
     ErrorClass.PROVIDER: "the vendor's error, or a malformed answer",
     ErrorClass.TRANSPORT: "connection, timeout or broken stream",
-    ErrorClass.DEADLINE: "our deadline, while it was answering",
+    ErrorClass.DEADLINE: "our deadline while it was answering, or our own restart",
     GATEWAY: "our own fault",
 }
 NEUTRAL_CLASSES = frozenset({ErrorClass.CALLER.value, ErrorClass.DEADLINE.value, GATEWAY})

@@ -4,12 +4,14 @@ In this order; and the breakers only when all else is done, the money set aside 
 probe of a half-open breaker must be about to call, or one team could keep it from the others.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog.snapshot import CredentialRow, ModelRow
 from proxy.adapters.base import ErrorClass, VendorError
+from proxy.reliability.breakers.board import Breakers
 from proxy.reliability.breakers.passage import Passage
 from proxy.reliability.bulkheads import Slot
 from proxy.reliability.credentials.choice import Lease
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class NotCleared(Exception):
     """A target that is not asked at all. ``wait``: seconds after which it may be again.
 
-    ``code``: circuit_open | credentials_resting | credentials_refused | provider_full
+    ``code``: circuit_open | held_open | credentials_resting | credentials_refused | provider_full
     """
 
     def __init__(self, model: ModelRow, *, code: str, wait: float) -> None:
@@ -88,7 +90,14 @@ class Clearance:
         breakers = gateway.vendors.breakers
         self.passage = await breakers.admit(self.model, until=self.job.deadline)
         if self.passage is None:
-            raise NotCleared(self.model, code="circuit_open", wait=breakers.wait(self.model))
+            raise _shut(self.model, breakers)
+
+
+def _shut(model: ModelRow, breakers: Breakers) -> NotCleared:
+    """Of one that is held open by hand nobody knows for how long."""
+    if breakers.is_held_open(model):
+        return NotCleared(model, code="held_open", wait=math.inf)
+    return NotCleared(model, code="circuit_open", wait=breakers.wait(model))
 
 
 async def cleared(
@@ -97,7 +106,7 @@ async def cleared(
     """``avoid``: credentials that this request has tried in vain, by id. Raises NotCleared."""
     vendors = gateway.vendors
     if vendors.breakers.refuses(model):
-        raise NotCleared(model, code="circuit_open", wait=vendors.breakers.wait(model))
+        raise _shut(model, vendors.breakers)
     lease = vendors.credentials.choose(model, avoid=avoid)
     if lease is None:
         refused = vendors.credentials.are_refused(model)

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 import structlog
 
+from proxy.reliability import outage
+
 log = structlog.get_logger(__name__)
 
 CHANNEL = "tallygate_reliability"
@@ -58,6 +60,7 @@ class Listening:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as error:
+                outage.suspect(error)
                 log.warning("reliability_listener_lost", error=type(error).__name__)
             except Exception:  # a bad row must not end the listening
                 log.exception("reliability_listener_failed")

@@ -10,10 +10,24 @@ from django.db.models import Model
 from django.utils import timezone
 
 from catalog.models import PriceProposal, Route, RouteTarget
-from metering.models import DailySpend, Hold, Limit, LimitWindow, WorkerLease
+from metering.models import (
+    BudgetNotice,
+    DailySpend,
+    Hold,
+    Limit,
+    LimitRaise,
+    LimitWindow,
+    NoticeDelivery,
+    Webhook,
+    WorkerLease,
+)
 from metering.usage import Usage
 from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
 from tests import factories
+from tests.metering.constraint_cases import closing as closing_cases
+from tests.metering.constraint_cases import corrections as correction_cases
+from tests.metering.constraint_cases import reconciliation as vendor_cases
+from tests.metering.house import House
 
 
 def one_of_each(*leads: User) -> dict[type[Model], Any]:
@@ -53,6 +67,8 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         rates={"input": "2.00", "output": "8.00"},
         reason="lower",
         source="book",
+        made_by="book",
+        from_feed=True,
     )
     route = Route.objects.create(name="warm")
     breaker = Breaker.objects.create(provider=model.provider, model=model, changed_at=now)
@@ -81,5 +97,45 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         HealthCheck.objects.create(provider=model.provider, claimed_at=now, checked_at=now, healthy=True),
         factories.make_user("somebody"),
         Group.objects.get(name="Finance"),
+        *_around_budgets(limit, window),
+        *_of_the_books(House(team.pk, key.pk, key.pk, model.pk, price.pk, model.pk)),
     ]
     return {type(row): row for row in rows}
+
+
+def _of_the_books(house: House) -> list[Model]:
+    """Corrections, closed months, reconciliation: as the cases of their constraints make them."""
+    closing = closing_cases.closing(house)
+    return [
+        correction_cases.batch(),
+        closing.period,
+        closing,
+        closing_cases.waiver(house),
+        closing_cases.asked(house, closing=closing),
+        vendor_cases.alias(house),
+        vendor_cases.account(house),
+        vendor_cases.credential(house),
+        vendor_cases.report(house),
+        vendor_cases.cost(house),
+        vendor_cases.run(house),
+        vendor_cases.explanation(house),
+        vendor_cases.sign_off(house),
+    ]
+
+
+def _around_budgets(limit: Limit, window: LimitWindow) -> list[Model]:
+    period = {"limit": limit, "starts_at": window.starts_at, "ends_at": window.ends_at}
+    asker = factories.make_user("asker")
+    more = LimitRaise.objects.create(**period, amount=Decimal(1), reason="launch", asked_by=asker)
+    notice = BudgetNotice.objects.create(
+        **period,
+        event_id=uuid.uuid4(),
+        kind="raise_asked",
+        limit_raise=more,
+        created_at=window.starts_at,
+    )
+    delivery = NoticeDelivery.objects.create(
+        notice=notice, channel="email", address="a@example.org", next_try_at=window.starts_at
+    )
+    webhook = Webhook.objects.create(url="https://hooks.example/b", secret_encrypted="x")
+    return [more, notice, delivery, webhook]

@@ -61,6 +61,8 @@ def proposal(**values: Any) -> PriceProposal:
             "rates": {"input": "2", "output": "5"},
             "reason": "changed: input 1 -> 2",
             "source": "genai-prices 0.2.3",
+            "made_by": "genai-prices 0.2.3",
+            "from_feed": True,
             **values,
         }
     )

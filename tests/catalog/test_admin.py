@@ -1,19 +1,15 @@
-"""What people do in the admin of the catalog: credentials, keys, prices, proposals, people."""
+"""What people do in the admin of the catalog: credentials, keys, routes, people."""
 
-import datetime as dt
 import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 
 from catalog import keys, vault
-from catalog.models import ApiKey, Credential, Price, PriceProposal, Provider, Route, Team
-from catalog.models.prices import RATES
+from catalog.models import ApiKey, Credential, Provider, Route, Team
 from tests import factories
 
 SECRET = "sk-live-never-to-be-seen-again"
@@ -290,126 +286,6 @@ def test_only_those_who_change_keys_may_revoke_them(db: None, client: Client) ->
     client.post("/admin/catalog/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
     key.refresh_from_db()
     assert key.revoked_at is None
-
-
-def price_form(model_id: int, begins: dt.datetime, **fields: Any) -> dict[str, Any]:
-    local = timezone.localtime(begins)
-    blank = dict.fromkeys(RATES, "")
-    form = {
-        "model": model_id,
-        "effective_from_0": f"{local:%Y-%m-%d}",
-        "effective_from_1": f"{local:%H:%M:%S}",
-    }
-    slot = {"variant": "standard", "above_input_tokens": 0, "weekdays": "", "daily_from": "", "daily_to": ""}
-    return blank | form | slot | {"source": "invoice", "note": ""} | fields
-
-
-def test_a_new_price_ends_the_one_in_force(root: Client) -> None:
-    old = factories.make_price()
-    begins = (timezone.now() + dt.timedelta(hours=1)).replace(microsecond=0)
-    form = price_form(old.model_id, begins, input="2.00", output="8.000001")
-    assert root.post("/admin/catalog/price/add/", form).status_code == 302
-    old.refresh_from_db()
-    new = Price.objects.exclude(pk=old.pk).get()
-    assert (old.effective_to, new.effective_from, new.effective_to) == (begins, begins, None)
-    assert (new.input, new.output, new.source) == (Decimal("2"), Decimal("8.000001"), "invoice")
-
-
-def test_new_price_from_an_old_one_starts_with_its_rates(root: Client) -> None:
-    old = factories.make_price(input="2.50", output="10.00", cache_read="1.25", above_input_tokens=200_000)
-    html = root.get(f"/admin/catalog/price/add/?from={old.pk}").content.decode()
-    assert 'name="input" value="2.5"' in html
-    assert 'name="cache_read" value="1.25"' in html
-    assert 'name="above_input_tokens" value="200000"' in html
-    assert root.get("/admin/catalog/price/add/?from=nonsense").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"input": "2.50", "output": "10.00"}, "These rates hold at that moment already."),
-        ({"input": "-1"}, "price_rates_not_negative"),
-        ({"input": "0.0000001"}, "price_rates_six_decimals"),
-        ({}, "price_has_a_rate"),
-        ({"input": "1", "daily_from": "01:00"}, "price_hours_both_or_none"),
-    ],
-)
-def test_a_price_that_cannot_be_is_refused_in_the_form(
-    root: Client, fields: dict[str, str], said: str
-) -> None:
-    old = factories.make_price()
-    begins = timezone.now() + dt.timedelta(hours=1)
-    response = root.post("/admin/catalog/price/add/", price_form(old.model_id, begins, **fields))
-    assert response.status_code == 200
-    assert said in response.content.decode()
-    old.refresh_from_db()
-    assert (Price.objects.count(), old.effective_to) == (1, None)
-
-
-def test_a_price_cannot_begin_before_one_that_has_been_in_force(root: Client) -> None:
-    old = factories.make_price()
-    form = price_form(old.model_id, old.effective_from - dt.timedelta(days=1), input="1")
-    response = root.post("/admin/catalog/price/add/", form)
-    assert "is never edited: give the new one a later effective_from" in response.content.decode()
-
-
-def test_nobody_edits_a_price(root: Client) -> None:
-    old = factories.make_price()
-    url = f"/admin/catalog/price/{old.pk}/change/"
-    assert 'name="input"' not in root.get(url).content.decode()
-    assert root.post(url, price_form(old.model_id, old.effective_from, input="1")).status_code == 403
-    assert root.post(f"/admin/catalog/price/{old.pk}/delete/", {"post": "yes"}).status_code == 403
-
-
-def test_a_price_that_has_not_begun_can_be_called_off(root: Client) -> None:
-    planned = factories.make_price(effective_from=timezone.now() + dt.timedelta(days=1))
-    assert root.post(f"/admin/catalog/price/{planned.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert not Price.objects.exists()
-
-
-def proposal(**rates: str | None) -> PriceProposal:
-    old = factories.make_price()
-    return PriceProposal.objects.create(
-        model=old.model,
-        effective_from=timezone.now(),
-        rates=rates,
-        current=old,
-        reason="the book lists less",
-        source="genai-prices",
-    )
-
-
-def test_accepting_a_proposal_starts_its_price(root: Client) -> None:
-    offered = proposal(input="2.00", output="8.00")
-    root.post("/admin/catalog/priceproposal/", {"action": "accept", "_selected_action": [offered.pk]})
-    offered.refresh_from_db()
-    assert (offered.state, offered.decided_by) == ("accepted", "root")
-    assert Price.objects.get(effective_to__isnull=True).output == Decimal("8")
-
-
-def test_dismissing_a_proposal_changes_no_price(root: Client) -> None:
-    offered = proposal(input="2.00")
-    root.post("/admin/catalog/priceproposal/", {"action": "dismiss", "_selected_action": [offered.pk]})
-    offered.refresh_from_db()
-    assert (offered.state, Price.objects.count()) == ("dismissed", 1)
-
-
-def test_finance_decides_no_proposal(db: None, client: Client) -> None:
-    offered = proposal(input="2.00")
-    client.force_login(factories.make_user(role="Finance"))
-    client.post("/admin/catalog/priceproposal/", {"action": "accept", "_selected_action": [offered.pk]})
-    offered.refresh_from_db()
-    assert offered.state == "open"
-
-
-def test_prices_are_exported_with_every_digit(root: Client) -> None:
-    factories.make_price(input="0.075", output="0.000001", source="=cmd()")
-    fields = {
-        f"priceresource_{name}": "on" for name in ("model_name", "input", "output", "cache_read", "source")
-    }
-    answer = root.post("/admin/catalog/price/export/", {"format": "0", "resource": ""} | fields)
-    lines = answer.content.decode().splitlines()
-    assert lines == ["model,input,output,cache_read,source", "gpt-4o,0.075000000000,0.000001000000,,'=cmd()"]
 
 
 def test_a_route_is_made_with_its_targets(root: Client) -> None:

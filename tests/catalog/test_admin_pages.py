@@ -19,7 +19,31 @@ from catalog.models import (
     RouteTarget,
     Team,
 )
-from metering.models import CostEntry, DailySpend, Hold, Limit, LimitWindow, WorkerLease
+from metering.models import (
+    BillingPeriod,
+    BudgetNotice,
+    Closing,
+    ClosingWaiver,
+    CorrectionBatch,
+    CostEntry,
+    DailySpend,
+    GapExplanation,
+    Hold,
+    Limit,
+    LimitRaise,
+    LimitWindow,
+    NoticeDelivery,
+    ReconciliationRun,
+    Reopening,
+    ReportCredential,
+    SignOff,
+    VendorAccount,
+    VendorAlias,
+    VendorCost,
+    VendorReport,
+    Webhook,
+    WorkerLease,
+)
 from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
 from tests import factories
 from tests.catalog.admin_objects import one_of_each
@@ -29,8 +53,21 @@ BOOKS: set[type[Model]] = {
     CostEntry,
     DailySpend,
     Hold,
+    LimitRaise,
     LimitWindow,
+    BudgetNotice,
+    NoticeDelivery,
     WorkerLease,
+    CorrectionBatch,
+    BillingPeriod,
+    Closing,
+    ClosingWaiver,
+    Reopening,
+    VendorReport,
+    VendorCost,
+    ReconciliationRun,
+    GapExplanation,
+    SignOff,
     BreakerEvent,
     CredentialState,
     HealthCheck,
@@ -46,15 +83,23 @@ CATALOG: set[type[Model]] = {
     ApiKey,
     Limit,
 }
-NOBODY_ADDS = BOOKS | {PriceProposal}
-KEPT_BY_CATALOG_ADMINS = {Provider, LanguageModel, Price, PriceProposal}
+SECRETS: set[type[Model]] = {Webhook, ReportCredential}
+VENDORS: set[type[Model]] = {VendorAlias, VendorAccount}
+SEEN = BOOKS | CATALOG | VENDORS | {Breaker}
+NOBODY_ADDS = BOOKS | {Price}
+KEPT_BY_CATALOG_ADMINS = {Provider, LanguageModel, PriceProposal}
 # role -> (models whose list and rows it sees, models it may add)
 ROLES: dict[str, tuple[set[type[Model]], set[type[Model]]]] = {
     "superuser": (set(MODELS), set(MODELS) - NOBODY_ADDS),
-    "Finance": (BOOKS | CATALOG | {Breaker}, set()),
-    "Catalog admin": (BOOKS | CATALOG | {Breaker}, KEPT_BY_CATALOG_ADMINS - NOBODY_ADDS),
-    "Platform admin": (BOOKS | CATALOG | {Breaker, User, Group}, (CATALOG | {Breaker, User}) - NOBODY_ADDS),
-    "Team lead": ({Team, ApiKey, Limit, LimitWindow, CostEntry}, set()),
+    "Auditor": (SEEN, set()),
+    "Approver": (SEEN, set()),
+    "Finance": (SEEN, VENDORS | {PriceProposal}),
+    "Catalog admin": (SEEN, KEPT_BY_CATALOG_ADMINS - NOBODY_ADDS),
+    "Platform admin": (
+        SEEN | SECRETS | {User, Group},
+        (CATALOG | VENDORS | SECRETS | {Breaker, User}) - NOBODY_ADDS,
+    ),
+    "Team lead": ({Team, ApiKey, Limit, LimitRaise, LimitWindow, CostEntry}, set()),
     "no role": (set(), set()),
 }
 
@@ -85,7 +130,7 @@ def test_each_role_opens_what_it_may_and_nothing_else(db: None, client: Client, 
         wanted |= {listing: 200 if model in sees else 403, changing: 200 if model in sees else 403}
         wanted[adding] = 200 if model in adds else 403
         found |= {url: client.get(url).status_code for url in (listing, changing, adding)}
-        if model not in {Route, RouteTarget, Group}:
+        if model not in {Route, RouteTarget, Group, ReportCredential} | VENDORS:
             wanted[deleting] = 403
             found[deleting] = client.get(deleting).status_code
     assert {url: status for url, status in found.items() if wanted[url] != status} == {}

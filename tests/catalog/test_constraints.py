@@ -35,6 +35,15 @@ def two_proposals(**second: Any) -> None:
     twice(b.proposal, {"model": model}, {"model": model, **second})
 
 
+def two_drafts(**second: Any) -> None:
+    first = {"model": b.model(), "made_by": "ada", "from_feed": False}
+    twice(b.proposal, first, {**first, **second})
+
+
+def decided(**values: Any) -> None:
+    b.proposal(**{"state": "accepted", "decided_by": "bob", "decided_at": b.NOW, **values})
+
+
 def two_targets(*, same_model: bool = False, positions: tuple[int, int] = (0, 1)) -> None:
     route, model = b.route(), b.model()
     b.target(route=route, model=model, position=positions[0])
@@ -136,11 +145,47 @@ CASES: dict[str, tuple[Build, Build]] = {
         ),
         lambda: twice(b.price, {"model": (model := b.model())}, {"model": model, "effective_from": b.NOW}),
     ),
-    "price_proposal_state_known": (
-        lambda: b.proposal(state="dismissed"),
-        lambda: b.proposal(state="shelved"),
+    "price_tier_known": (
+        lambda: b.price(tier="marginal", above_input_tokens=1, output=None),
+        lambda: b.price(tier="half"),
     ),
-    "price_proposal_one_open_each": (lambda: two_proposals(variant="batch"), two_proposals),
+    "price_marginal_is_of_input": (
+        lambda: b.price(tier="marginal", above_input_tokens=1, output=None, cache_read="0.1"),
+        lambda: b.price(tier="marginal", above_input_tokens=0, output=None),
+    ),
+    "price_list_rates_well_formed": (
+        lambda: b.price(list_rates={"input": "1.25", "per_request": "0.000001"}),
+        lambda: b.price(list_rates={"input": "1.2500001"}),
+    ),
+    "price_proposal_state_known": (
+        lambda: decided(state="withdrawn"),
+        lambda: decided(state="shelved"),
+    ),
+    "price_proposal_says_who": (lambda: b.proposal(made_by="ada"), lambda: b.proposal(made_by="")),
+    "price_proposal_decided_or_open": (
+        lambda: (b.proposal(), decided(state="dismissed")),
+        lambda: b.proposal(state="dismissed"),
+    ),
+    "price_proposal_approved_by_another": (
+        lambda: (
+            decided(made_by="ada", from_feed=False, decided_by="bob"),
+            decided(made_by="ada", from_feed=False, decided_by="ada", self_approved=True),
+            decided(made_by="ada", from_feed=False, decided_by="ada", state="withdrawn"),
+        ),
+        lambda: decided(made_by="ada", from_feed=False, decided_by="ada"),
+    ),
+    "price_proposal_rates_well_formed": (
+        lambda: b.proposal(rates={"input": "0", "output": None}, list_rates={"input": "1"}),
+        lambda: b.proposal(rates={"inptu": "1"}),
+    ),
+    "price_proposal_one_open_each": (
+        lambda: (two_proposals(variant="batch"), two_proposals(from_feed=False)),
+        two_proposals,
+    ),
+    "price_proposal_drafted_once": (
+        lambda: (two_drafts(made_by="bob"), two_drafts(effective_from=b.NOW)),
+        two_drafts,
+    ),
     "route_name_valid": (lambda: b.route(name="tier/hot_v1.2:x"), lambda: b.route(name="a route")),
     "route_strategy_known": (lambda: b.route(strategy="cheapest"), lambda: b.route(strategy="random")),
     "route_on_content_filter_known": (
@@ -210,6 +255,37 @@ def test_every_timeout_of_a_model_is_the_providers_or_positive(column: str) -> N
     b.model(**{column: 0.1})
 
     assert refused(b.model, **{column: 0}) == "model_timeouts_positive"
+
+
+# What no list of rates may be: (rates, of a price and of a draft alike).
+NOT_RATES: list[Any] = [
+    [],
+    "input",
+    {"input": 1},
+    {"input": 1.5},
+    {"input": "-1"},
+    {"input": "1e3"},
+    {"input": ""},
+    {"input": "1."},
+    {"input": "NaN"},
+    {"input": "0.0000001"},
+    {"tokens": "1"},
+    {"input": {"amount": "1"}},
+]
+
+
+@pytest.mark.parametrize("rates", NOT_RATES, ids=repr)
+def test_rates_kept_as_text_are_plain_decimals_of_known_names(rates: Any) -> None:
+    assert refused(b.price, list_rates=rates) == "price_list_rates_well_formed"
+    assert refused(b.proposal, rates=rates) == "price_proposal_rates_well_formed"
+    assert refused(b.proposal, list_rates=rates) == "price_proposal_rates_well_formed"
+
+
+@pytest.mark.parametrize("rate", ["output", "reasoning", "audio_output", "per_request"])
+def test_a_marginal_price_has_no_rate_that_would_never_apply(rate: str) -> None:
+    marginal = {"tier": "marginal", "above_input_tokens": 200_000, "output": None, rate: "1"}
+
+    assert refused(b.price, **marginal) == "price_marginal_is_of_input"
 
 
 def test_two_providers_may_each_have_a_credential_of_the_same_name() -> None:

@@ -22,7 +22,12 @@ def start(
     model: LanguageModel, rates: Rates, effective_from: dt.datetime, slot: Slot = STANDARD
 ) -> Price | None:
     started = periods.start(
-        model=model, slot=slot, rates=rates, effective_from=effective_from, source="test", at=b.NOW
+        model=model,
+        slot=slot,
+        terms=periods.Terms(rates),
+        effective_from=effective_from,
+        source="test",
+        at=b.NOW,
     )
     return started.price if started else None
 
@@ -113,6 +118,36 @@ def test_ending_leaves_later_calls_unpriced() -> None:
 
     assert periods.in_force(model=model, slot=Slot(), at=b.NOW) is None
     assert periods.in_force(model=model, slot=Slot(), at=b.NOW - DAY) is not None
+
+
+class TestCallingOff:
+    def test_the_price_before_goes_on(self) -> None:
+        model = b.model()
+        start(model, ONE, b.PAST)
+        planned = start(model, TWO, b.FUTURE)
+        assert planned is not None
+
+        periods.call_off(planned, at=b.NOW)
+
+        assert history(model) == [(1, b.PAST, None)]
+
+    def test_until_the_price_after(self) -> None:
+        model = b.model()
+        start(model, ONE, b.PAST)
+        start(model, THREE, b.FUTURE + DAY)
+        planned = start(model, TWO, b.FUTURE)
+        assert planned is not None
+
+        periods.call_off(planned, at=b.NOW)
+
+        assert history(model) == [(1, b.PAST, b.FUTURE + DAY), (3, b.FUTURE + DAY, None)]
+
+    def test_a_price_that_has_begun_is_ended_and_not_called_off(self) -> None:
+        price = start(b.model(), ONE, b.PAST)
+        assert price is not None
+
+        with pytest.raises(PeriodError, match="has been in force since"):
+            periods.call_off(price, at=b.NOW)
 
 
 @pytest.mark.parametrize(

@@ -164,11 +164,13 @@ def test_the_rules_can_be_taken_away_and_put_back() -> None:
         operation
         for migration in (
             "0002_rules",
-            "0005_reliability_policies",
-        )  # 0005's trigger calls a function of 0002
+            "0005_reliability_policies",  # its trigger calls a function of 0002
+        )
         for operation in importlib.import_module(f"catalog.migrations.{migration}").Migration.operations
         if isinstance(operation, RunSQL)
     ]
+    kept = importlib.import_module("catalog.migrations.0006_price_book")
+    operations.append(RunSQL(kept.KEPT, kept.KEPT_REVERSE))
     with connection.cursor() as cursor:
         before = triggers(cursor)
         for operation in reversed(operations):

@@ -56,6 +56,14 @@ def sync(theirs: PriceBook, *, accept_new: bool = False) -> pricesync.Report:
     return pricesync.sync(book=theirs, accept_new=accept_new, at=b.NOW)
 
 
+def by_state() -> dict[str, list[str | None]]:
+    """The input rates that were proposed, by what became of them."""
+    found: dict[str, list[str | None]] = {}
+    for proposal in PriceProposal.objects.order_by("pk"):
+        found.setdefault(proposal.state, []).append(proposal.rates["input"])
+    return found
+
+
 def results(report: pricesync.Report) -> list[str]:
     return [outcome.result for outcome in report.outcomes]
 
@@ -155,7 +163,7 @@ class TestAgain:
         sync(book(row(input="2")))
 
         assert results(sync(book(row(input="3")))) == ["proposed"]
-        assert PriceProposal.objects.get().rates["input"] == "3"
+        assert by_state() == {"withdrawn": ["2"], "open": ["3"]}
 
     def test_what_was_dismissed_is_not_proposed_again(self, model: LanguageModel) -> None:
         seeded(model)
@@ -170,7 +178,25 @@ class TestAgain:
         sync(book(row(input="2")))
 
         assert sync(book(row())).settled == 1
-        assert PriceProposal.objects.get().state == "dismissed"
+        assert by_state() == {"withdrawn": ["2"]}
+
+    def test_what_differs_again_is_proposed_again(self, model: LanguageModel) -> None:
+        seeded(model)
+        sync(book(row(input="2")))
+        sync(book(row()))
+
+        assert results(sync(book(row(input="2")))) == ["proposed"]
+        assert by_state() == {"withdrawn": ["2"], "open": ["2"]}
+
+    def test_a_persons_draft_is_left_alone(self, model: LanguageModel) -> None:
+        seeded(model)
+        draft = b.proposal(model=model, made_by="ada", from_feed=False, rates={"input": "7"})
+
+        assert results(sync(book(row(input="2")))) == ["proposed"]
+        sync(book(row()))
+
+        draft.refresh_from_db()
+        assert (draft.state, draft.rates) == ("open", {"input": "7"})
 
     def test_what_was_accepted_no_longer_differs(self, model: LanguageModel) -> None:
         seeded(model)

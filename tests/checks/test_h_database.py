@@ -112,7 +112,7 @@ async def test_h3_connections_exhausted(ordinary: OutageHouse) -> None:
 
     assert time.monotonic() - freed < 3
     assert (notes.received, notes.broken, len(notes.refused)) == (0, [], 10)
-    assert {refusal[:3] for refusal in notes.refused} == {(503, "ledger_unavailable", "1")}
+    assert {refusal[:3] for refusal in notes.refused} == {(503, "ledger_unavailable", "5")}
     house.balanced()
 
 

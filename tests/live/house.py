@@ -425,10 +425,13 @@ class Worker:
         ours = self._connection.sock.getsockname()
         self.pid = next((pid for pid in house.worker_pids() if ours in _callers(pid)), 0)
 
-    def ask(self, path: str, *, key: str = "", body: bytes | None = None) -> tuple[int, Row, dict[str, str]]:
+    def ask(
+        self, path: str, *, key: str = "", body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> tuple[int, Row, dict[str, str]]:
         """Status, JSON and headers of one request on this connection."""
         method = "GET" if body is None else "POST"
-        self._connection.request(method, path, body=body, headers=self._house.headers(key))
+        sent = self._house.headers(key) | dict(headers)
+        self._connection.request(method, path, body=body, headers=sent)
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read()), {k.lower(): v for k, v in answer.getheaders()}
 

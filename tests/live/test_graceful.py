@@ -112,18 +112,49 @@ async def test_calls_that_do_not_end_by_themselves_end_at_the_limit_with_an_erro
 
     assert exit_code(house, seconds=10) == 0
     assert DRAIN_SECONDS <= took < DRAIN_SECONDS + 2
-    [(status, code, _, _)] = notes.refused
-    assert (status, code) == (504, "upstream_unreachable")
+    [(status, code, retry_after, _)] = notes.refused
+    assert (status, code, retry_after) == (503, "gateway_stopping", "1")
     [frames] = notes.broken
-    assert '"code":"deadline_exceeded"' in frames
+    assert '"code":"gateway_stopping"' in frames
+    assert "The gateway is being restarted" in frames
     assert "[DONE]" not in frames
-    rows = house.sql("SELECT streamed, outcome, usage_source, error_message FROM metering_costentry")
+    rows = house.sql(
+        "SELECT streamed, outcome, usage_source, error_class, error_message FROM metering_costentry"
+    )
     by_kind = {row["streamed"]: row for row in rows}
     assert (by_kind[True]["outcome"], by_kind[True]["usage_source"]) == ("cut", "estimated")
     assert by_kind[False]["outcome"] == "error"
-    assert {row["error_message"] for row in rows} == {"the request's deadline passed"}
+    assert {row["error_message"] for row in rows} == {"the gateway is being restarted"}
+    assert {row["error_class"] for row in rows} == {"deadline"}
     assert house.open_holds() == 0
     balanced(house)
+
+
+async def test_our_own_stop_is_no_failure_of_the_vendor_and_opens_no_breaker(house: House) -> None:
+    """Six calls that a healthy vendor has not begun to answer; five failures in a row would open it."""
+    house.vendors.behave({"latency": 15})
+    answers: list[tuple[int, dict[str, Any], dict[str, str]]] = []
+    async with outages.session_to(house) as session:
+
+        async def plain() -> None:
+            async with session.post(
+                "/v1/chat/completions", data=house.body("gpt-4o"), headers=house.headers()
+            ) as answer:
+                answers.append((answer.status, (await answer.json())["error"], dict(answer.headers)))
+
+        calls = [asyncio.create_task(plain()) for _ in range(6)]
+        await until_at_vendor(house, 6)
+        terminate(house)
+        await asyncio.gather(*calls)
+
+    assert exit_code(house, seconds=10) == 0
+    for status, error, headers in answers:
+        assert (status, error["code"], headers["Retry-After"]) == (503, "gateway_stopping", "1")
+        assert "x-should-retry" not in headers
+        assert "The gateway is being restarted" in error["message"]
+    assert house.sql("SELECT * FROM proxy_breakerevent") == []
+    rows = house.sql("SELECT outcome, error_class, cost FROM metering_costentry")
+    assert [tuple(row.values()) for row in rows] == [("error", "deadline", None)] * 6
 
 
 async def test_a_new_call_on_a_kept_connection_is_told_to_come_back_and_the_connection_is_closed(

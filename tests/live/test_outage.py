@@ -1,15 +1,20 @@
 """PostgreSQL goes away and comes back: nothing is promised meanwhile, nothing is lost, nothing is doubled."""
 
 import asyncio
+import contextlib
+import json
+import re
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import httpx2
 import pytest
 from django.conf import settings
 
+from proxy.reliability.outage import CONSEQUENCES
 from tests.live import outages
 from tests.live.house import Vendors, until
 from tests.live.outages import Cluster, Notes, OutageHouse
@@ -77,7 +82,7 @@ async def test_calls_in_flight_end_well_new_ones_are_refused_at_once_and_serving
         recovered = time.monotonic() - back
 
     assert (len(notes.plain), len(notes.streamed), notes.refused, notes.broken) == (3, 3, [], [])
-    assert {refusal[:3] for refusal in refusals.refused} == {(503, "ledger_unavailable", "1")}
+    assert {refusal[:3] for refusal in refusals.refused} == {(503, "ledger_unavailable", "5")}
     assert max(refusal[3] for refusal in refusals.refused) < 1.0
     assert (refusals.received, len(refusals.refused)) == (0, 10)
     assert recovered < 2.0
@@ -191,6 +196,122 @@ async def test_stopped_while_postgresql_is_away_it_leaves_its_entries_on_disk_fo
 
         house.balanced(seconds=5)
         outages.booked_as_told(house, notes)
+
+
+async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends_by_each_worker(
+    house: OutageHouse, cluster: Cluster
+) -> None:
+    before, notes = len(house.log()), Notes()
+    async with outages.session_to(house) as session:
+        await asyncio.to_thread(cluster.stop)
+        for _ in range(12):
+            await outages.call(session, house, notes, stream=False)
+            await asyncio.sleep(0.25)
+        await asyncio.to_thread(cluster.start)
+
+    def told(event: str) -> list[str]:
+        return [line for line in house.log()[before:].splitlines() if event in line]
+
+    until(lambda: len(told("database_back")) == 2, seconds=5, what="both workers say that it is back")
+    assert len(told("database_unreachable")) == 2
+    assert all("error" in line and "connection" in line for line in told("database_unreachable"))
+    assert "password" not in "".join(told("database_"))
+    counted = [re.search(r"refused=(\d+) +seconds=([\d.]+)", line) for line in told("database_back")]
+    assert sum(int(found[1]) for found in counted if found) == len(notes.refused) == 12
+    assert all(float(found[2]) > 2 for found in counted if found)
+    follows = [line for event in CONSEQUENCES for line in told(event)]
+    assert follows == []
+    house.balanced(seconds=5)
+
+
+def test_a_page_says_that_the_database_is_away_and_the_log_in_one_line(
+    house: OutageHouse, cluster: Cluster
+) -> None:
+    with house.person() as browser:
+        cluster.stop()
+        try:
+            before = len(house.log())
+            pages = [browser.get(path) for path in ("/spend/", "/admin/proxy/breaker/", "/login/")]
+        finally:
+            cluster.start()
+        until(lambda: browser.get("/spend/").status_code == 200, seconds=5, what="the page is back")
+
+    login = pages.pop()
+    assert login.status_code in (200, 503)  # a form alone: its session is not read
+    for page in pages:
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "<h1>The database cannot be reached</h1>" in page.text
+    said = house.log()[before:]
+    assert said.count("page_without_database") == len(pages) + (login.status_code == 503)
+    assert "Traceback" not in said
+
+
+async def test_a_spool_that_cannot_be_made_is_told_at_the_start_and_nothing_is_served_without_it(
+    cluster: Cluster, vendors: Vendors, tmp_path: Path
+) -> None:
+    spools = tmp_path / "no folder"
+    spools.write_text("but a file")
+    with outages.house_in(
+        cluster, vendors, tmp_path, secret_key=settings.SECRET_KEY, workers=1, SPOOL_DIR=str(spools)
+    ) as house:
+        start = asyncio.create_task(asyncio.to_thread(house.start))
+        await asyncio.to_thread(until, lambda: _problems(house), seconds=20, what="the worker says why")
+
+        assert _problems(house) == ["worker is starting: SPOOL_DIR cannot be written: File exists"]
+        assert (await asyncio.to_thread(house.chat, "gpt-4o")).json()["error"]["code"] == "starting"
+        assert house.log().count("spool_not_writable") == 1
+        spools.unlink()
+        await start
+
+        assert house.chat("gpt-4o").status_code == 200
+
+
+def _problems(house: OutageHouse) -> list[str]:
+    """What /readyz says; nothing while nobody listens."""
+    with contextlib.suppress(httpx2.TransportError), httpx2.Client(base_url=house.url) as fresh:
+        found: list[str] = fresh.get("/readyz").json().get("problems", [])
+        return found
+    return []
+
+
+async def test_what_can_be_neither_booked_nor_spooled_ends_with_an_error_that_says_so(
+    cluster: Cluster, vendors: Vendors, tmp_path: Path
+) -> None:
+    """Of calls that were answered already, when the gateway is stopped: nobody is cut off in silence."""
+    with outages.house_in(
+        cluster, vendors, tmp_path, secret_key=settings.SECRET_KEY, workers=1, DRAIN_SECONDS="3"
+    ) as house:
+        house.start()
+        [spools] = (tmp_path / "var" / "spool").iterdir()
+        spools.rename(tmp_path / "lost")
+        spools.write_text("a file where the folder was")
+        vendors.behave({"latency": 1.0, "chunk_delay": 0.1, "chunks": 6})
+        async with outages.session_to(house) as session:
+            asked = [
+                asyncio.create_task(answer_of(session, house, stream=stream)) for stream in (False, True)
+            ]
+            await asyncio.to_thread(in_flight, house, 2)
+            await asyncio.to_thread(cluster.stop)
+            try:
+                assert house.server is not None
+                house.server.process.terminate()
+                (status, plain), (_, stream) = await asyncio.gather(*asked)
+            finally:
+                await asyncio.to_thread(cluster.start)
+
+    assert status == 503
+    assert json.loads(plain)["error"]["code"] == "not_booked"
+    for told in (plain, stream.rpartition("data: ")[2]):
+        assert json.loads(told)["error"]["message"].startswith("The call was answered, but what it cost")
+        assert "no call is accepted" not in told
+    assert "[DONE]" not in stream
+
+
+async def answer_of(session: aiohttp.ClientSession, house: OutageHouse, *, stream: bool) -> tuple[int, str]:
+    """Status and body, whole."""
+    body = house.body("gpt-4o", stream=stream)
+    async with session.post("/v1/chat/completions", data=body, headers=house.headers()) as answer:
+        return answer.status, await answer.text()
 
 
 def test_a_revoked_key_stops_working_soon_after_an_outage(house: OutageHouse, cluster: Cluster) -> None:

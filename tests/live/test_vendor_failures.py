@@ -192,7 +192,7 @@ class TestBeforeContent:
         house.vendors.behave({"match": {"site": site(kind)}, "drop": True})
         assert ask(house, f"{kind}-or-spare", stream=stream)[:2] == (200, TEXT)
         told, error, request_id = refusal(house, alone(kind), stream=stream)
-        assert (told, error["code"]) == (504, "upstream_unreachable")
+        assert (told, error["code"]) == (502, "upstream_unreachable")
         unknown(house.entry(request_id))
 
     def test_an_answer_that_does_not_begin_in_time(self, house: House, kind: str, stream: bool) -> None:
@@ -287,7 +287,7 @@ class TestConnecting:
     @STREAMED
     def test_alone_it_is_an_error_that_says_so(self, house: House, stream: bool) -> None:
         status, error, request_id = refusal(house, "closed/m", stream=stream)
-        assert (status, error["code"]) == (504, "upstream_unreachable")
+        assert (status, error["code"]) == (502, "upstream_unreachable")
         not_billed(house.entry(request_id))
 
 

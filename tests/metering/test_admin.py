@@ -23,9 +23,8 @@ def root(db: None, client: Client) -> Client:
 
 
 def limits_form(**fields: object) -> dict[str, object]:
-    management = {
-        f"limits{suffix}-{name}": 0 for suffix in ("", "-2") for name in ("TOTAL_FORMS", "INITIAL_FORMS")
-    }
+    inlines = ("limits", "limits-2", "budget_settings")
+    management = {f"{inline}-{name}": 0 for inline in inlines for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     team = {"name": "search", "enabled": "on", "models": "*", "leads": []}
     return management | team | fields
 

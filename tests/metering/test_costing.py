@@ -184,6 +184,78 @@ def test_output_does_not_count_towards_the_threshold() -> None:
     assert cost(Usage(input=1, output=300_000, reasoning=300_000), *LONG).price_id == 1
 
 
+# A marginal row is the price of the input tokens above its threshold alone (docs/decisions/0032).
+
+BASE = row(1, input="2", output="10", cache_read="0.2", cache_write_1h="4", per_request="0.01")
+ABOVE = row(2, above=1_000, tier="marginal", input="4", cache_read="0.4", cache_write_1h="8")
+FURTHER = row(3, above=5_000, tier="marginal", input="6")
+MARGINAL = (BASE, ABOVE, FURTHER)
+
+
+@pytest.mark.parametrize(
+    ("usage", "price", "usd"),
+    [
+        pytest.param(Usage(input=1_000, output=100), 1, "0.003", id="at the threshold nothing is above it"),
+        pytest.param(Usage(input=1_001, output=100), 2, "0.003004", id="one token above costs one more"),
+        pytest.param(Usage(input=5_000), 2, "0.018", id="1,000 x 2 + 4,000 x 4"),
+        pytest.param(Usage(input=6_000), 3, "0.024", id="1,000 x 2 + 4,000 x 4 + 1,000 x 6"),
+        pytest.param(Usage(input=1_500, cache_read=1_000), 2, "0.0062", id="what was cached lies below"),
+        pytest.param(Usage(input=500, cache_read=1_500), 2, "0.0024", id="500 cached tokens lie above"),
+        pytest.param(
+            Usage(input=100, cache_write_5m=100, cache_write_1h=500, cache_read=900),
+            2,
+            "0.00458",
+            id="900 read and 100 written below, 400 + 100 + 100 above",
+        ),
+        pytest.param(Usage(input=2_000, output=500, requests=2), 2, "0.031", id="output and fees as below"),
+        pytest.param(Usage(output=9_000, reasoning=9_000), 1, "0.18", id="output is above no threshold"),
+    ],
+)
+def test_a_marginal_price_is_of_the_tokens_above_its_threshold(usage: Usage, price: int, usd: str) -> None:
+    assert cost(usage, *MARGINAL) == Cost(usd=Decimal(usd), price_id=price)
+
+
+def test_below_a_marginal_row_the_tokens_cost_what_a_request_that_ends_there_costs() -> None:
+    """Here that is a row for the whole request, at its own threshold."""
+    whole = row(4, above=3_000, input="3", output="20")
+
+    assert cost(Usage(input=6_000, output=100), *MARGINAL, whole) == Cost(usd=Decimal("0.023"), price_id=3)
+
+
+def test_a_whole_row_above_a_marginal_one_is_the_price_of_everything() -> None:
+    whole = row(4, above=5_500, input="3", output="20")
+
+    assert cost(Usage(input=6_000, output=100), *MARGINAL, whole) == Cost(usd=Decimal("0.02"), price_id=4)
+
+
+def test_a_rate_that_a_marginal_row_lacks_is_missed_only_above_it() -> None:
+    audio = row(1, input="2", output="10", audio_input="40")
+
+    assert cost(Usage(input=500, audio_input=500), audio, ABOVE).usd == Decimal("0.021")
+    assert cost(Usage(input=500, audio_input=501), audio, ABOVE) == Cost(
+        usd=None, price_id=2, reason="unpriced_component"
+    )
+
+
+def test_a_marginal_row_without_one_below_prices_nothing() -> None:
+    flex = row(9, variant="flex", above=1, tier="marginal", input="1")
+
+    assert cost(Usage(input=2_000), ABOVE).reason == "unpriced"
+    assert cost(Usage(input=2_000), BASE, flex, variant="flex").reason == "unpriced_variant"
+
+
+def test_the_shares_of_a_split_add_up_to_the_usage() -> None:
+    cached = {"cache_read": 700, "cache_write_5m": 900, "cache_write_1h": 800}
+    usage = Usage(input=2_500, **cached, output=5, audio_input=1_100, requests=1)
+    rows = costing.rows_for(MARGINAL, at=AT, variant="standard", input_tokens=usage.total_input)
+
+    shares = costing.split(usage, rows)
+
+    assert [(share.id, part.total_input) for share, part in shares] == [(1, 1_000), (2, 4_000), (3, 1_000)]
+    assert shares[0][1].plus(shares[1][1]).plus(shares[2][1]) == usage
+    assert [part.total_output + part.requests for _, part in shares] == [6, 0, 0]
+
+
 # C8: the tier that was served decides, not the one that was asked for.
 
 TIERS = (row(1, input="2", output="10"), row(2, variant="flex", input="1", output="5"))
@@ -322,6 +394,25 @@ def test_a_hold_reckons_with_a_threshold_that_its_bound_passes(input_tokens: int
 
     assert found is not None
     assert found.usd_per_output_token == Decimal(rate)
+
+
+@pytest.mark.parametrize(
+    ("input_tokens", "base"), [(1_000, "0.002"), (1_001, "0.002004"), (5_000, "0.018"), (6_000, "0.024")]
+)
+def test_a_hold_reckons_with_a_marginal_price_above_its_threshold_alone(input_tokens: int, base: str) -> None:
+    found = bound(*MARGINAL, input_tokens=input_tokens)
+
+    assert found is not None
+    assert (found.base_usd, found.usd_per_output_token) == (Decimal(base), Decimal("0.00001"))
+
+
+def test_a_hold_reckons_with_the_dearest_that_may_lie_below_a_marginal_row() -> None:
+    peak = row(9, hours=("00:00", "23:00"), input="5", output="10")
+
+    found = bound(BASE, peak, ABOVE, input_tokens=2_000)
+
+    assert found is not None
+    assert found.base_usd == Decimal("0.01")  # at the peak row throughout: 5 is more than 4
 
 
 def test_a_hold_reckons_with_every_tier_when_the_caller_asks_for_one() -> None:

@@ -49,7 +49,7 @@ def test_a_cost_is_known_exactly_when_every_kind_of_use_has_a_rate(
 
 @st.composite
 def price_lists(draw: st.DrawFn) -> list[PriceRow]:
-    """A standard price, perhaps with thresholds, peak hours, and other tiers."""
+    """A standard price, perhaps with thresholds (whole and marginal), peak hours, and other tiers."""
     found = [row(1, **draw(st.one_of(full_rates, some_rates)))]
     for number in range(draw(st.integers(0, 4))):
         extra: dict[str, Any] = {
@@ -57,6 +57,8 @@ def price_lists(draw: st.DrawFn) -> list[PriceRow]:
             "above": draw(st.sampled_from([0, 50, 100])),
             "hours": draw(st.sampled_from([None, ("00:00", "23:00")])),
         }
+        if extra["above"] and draw(st.booleans()):
+            extra["tier"] = "marginal"
         found.append(row(number + 2, **extra, **draw(st.one_of(full_rates, some_rates))))
     return found
 
@@ -85,6 +87,37 @@ def test_a_hold_is_never_less_than_the_cost_of_any_usage_within_its_bound(
         return  # nothing to compare: the hold is then stated as exposure
     assert bound is not None
     assert bound.base_usd + bound.usd_per_output_token * usage.total_output >= cost
+
+
+@given(
+    first=full_rates,
+    second=full_rates,
+    third=full_rates,
+    edges=st.tuples(st.integers(1, 200), st.integers(201, 400)),
+    usage=st.builds(Usage, **dict.fromkeys(BUCKETS, st.integers(0, 200))),
+)
+def test_a_marginal_cost_is_that_of_each_token_by_its_place(
+    first: dict[str, Decimal],
+    second: dict[str, Decimal],
+    third: dict[str, Decimal],
+    edges: tuple[int, int],
+    usage: Usage,
+) -> None:
+    """Token by token, as the rule says it: the prompt in its order, each at the rate of where it lies."""
+    prices = [
+        row(1, **first),
+        row(2, above=edges[0], tier="marginal", **second),
+        row(3, above=edges[1], tier="marginal", **third),
+    ]
+    prompt = [bucket for bucket in costing.INPUT_ORDER for _ in range(getattr(usage, bucket))]
+    rates_at = [first] * edges[0] + [second] * (edges[1] - edges[0]) + [third] * len(prompt)
+    tokens = sum(Fraction(rates[bucket]) for rates, bucket in zip(rates_at, prompt, strict=False))
+    tokens += sum(getattr(usage, b) * Fraction(first[b]) for b in ("output", "reasoning", "audio_output"))
+
+    found = costing.cost_of(usage, prices, at=AT, variant="standard").usd
+
+    assert found is not None
+    assert Fraction(found) == tokens / 10**6 + usage.requests * Fraction(first["per_request"])
 
 
 @given(since=st.datetimes(timezones=st.just(dt.UTC)), days=st.integers(1, 1000), offset=st.integers(-2, 2))

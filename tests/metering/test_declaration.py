@@ -449,7 +449,7 @@ class TestMistakes:
             apply(file, changed("http://127.0.0.1:9000", f"http://{host}"))
 
     def test_a_limit_on_a_key_and_a_model_at_once(self, file: Path) -> None:
-        with refusal("line 63: a limit is on a team, on one of its keys, or"):
+        with refusal("line 63: a limit is on a team, on one of its keys, on the team's use"):
             apply(file, FILE + 'key = "ci"\n')
 
     def test_a_route_without_targets(self, file: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError
 
-from metering.models import Limit
+from metering.models import Limit, TeamBudgets
 from tests.metering.test_declaration import apply, file
 
 __all__ = ["file"]  # a fixture
@@ -62,3 +62,68 @@ def test_nonsense_is_refused_with_its_line(file: Path, more: str, message: str) 
 def test_half_a_call_is_no_call(file: Path) -> None:
     with pytest.raises(CommandError, match="line 6: amount: calls are counted in whole numbers"):
         apply(file, TEAM.replace('"8"', '"0.5"'))
+
+
+BUDGET = """
+[[teams]]
+name = "search"
+[[teams.limits]]
+amount = "50"
+tag = "feature=search"
+"""
+
+
+def test_a_budget_on_a_tag(file: Path) -> None:
+    assert apply(file, BUDGET) == ("+ team search\n+ limit search x feature=search, hard, usd a month: 50\n")
+    limit = Limit.objects.get()
+    assert (limit.tag_name, limit.tag_value, limit.scope) == ("feature", "search", "tag feature=search")
+    assert apply(file, BUDGET) == "no changes\n"
+
+
+def test_each_value_of_a_tag_has_a_budget_of_its_own(file: Path) -> None:
+    more = '[[teams.limits]]\namount = "5"\ntag = "feature=chat"\n'
+    assert apply(file, BUDGET + more).count("+ limit search x feature=") == 2
+
+
+def test_who_is_told_and_when(file: Path) -> None:
+    apply(file, BUDGET)
+    assert Limit.objects.get().notify_at == [50, 80, 100]
+    assert apply(file, BUDGET + 'notify_at = [90]\nnotify_emails = ["fin@example.org"]\n') == (
+        "~ limit search x feature=search, hard, usd a month: notify_at [50, 80, 100] -> [90],"
+        " notify_emails [] -> ['fin@example.org']\n"
+    )
+    assert apply(file, BUDGET) == "no changes\n"
+
+
+def test_what_callers_are_told_of_a_teams_budgets(file: Path) -> None:
+    text = '[[teams]]\nname = "search"\n[teams.budgets]\ncontact = "#finops"\nhide_amounts = true\n'
+    assert apply(file, text) == (
+        "+ team search\n+ budget settings of search: contact '' -> '#finops', hide_amounts False -> True\n"
+    )
+    settings = TeamBudgets.objects.get()
+    assert (settings.team.name, settings.contact, settings.hide_amounts) == ("search", "#finops", True)
+    assert apply(file, text) == "no changes\n"
+    assert apply(file, text.replace("true", "false")) == (
+        "~ budget settings of search: hide_amounts True -> False\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('key = "ci"', "line 6: a limit is on a team, on one of its keys"),
+        ("notify_at = [0]", "line 7: notify_at: expected int >= 1"),
+        ('notify_emails = ["nobody"]', "line 7: notify_emails: "),
+    ],
+)
+def test_nonsense_of_a_budget_is_refused_with_its_line(file: Path, more: str, message: str) -> None:
+    with pytest.raises(CommandError) as refusal:
+        apply(file, f"{BUDGET}{more}\n")
+    assert message in str(refusal.value)
+
+
+def test_a_tag_without_a_value_is_refused(file: Path) -> None:
+    with pytest.raises(
+        CommandError, match='line 6: tag: must be a name and a value such as "feature=search"'
+    ):
+        apply(file, BUDGET.replace("feature=search", "feature"))

@@ -59,6 +59,8 @@ async def test_enabled_limits_are_loaded(own: str, own_house: House, two_limits:
                 period="month",
                 mode="hard",
                 queue_seconds=1.5,
+                team="search",
+                named="ci",
             ),
         )
     }

@@ -427,3 +427,18 @@ def test_a_constant_upstream_id_makes_rows_of_its_own(house: House) -> None:
 
 def test_an_empty_batch_is_no_work(house: House) -> None:
     assert h.settle() == []
+
+
+def test_a_call_without_a_bound_that_answered_late_and_is_priced_later_is_no_longer_unbounded(
+    house: House,
+) -> None:
+    call = h.hold(house, base=None, rate=None)
+    h.admit(call)
+    h.settle(h.lost(call, house, exposure=None, tokens=150))
+    h.settle(h.settled_hold(call, house, tokens={"input": 40}, cost_reason="unpriced"))
+    late = CostEntry.objects.get(kind="correction")
+    assert (daily(house).unpriced, daily(house).unbounded) == (1, 1)
+
+    h.settle(h.correction(house, late, cost="0.02", note="priced later"))
+
+    assert (daily(house).unpriced, daily(house).unbounded) == (0, 0)

@@ -12,6 +12,7 @@ from metering import windows
 UTC = ZoneInfo("UTC")
 KOLKATA = ZoneInfo("Asia/Kolkata")  # +05:30, no summer time
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
+BERLIN = ZoneInfo("Europe/Berlin")
 PERIODS = ["minute", "day", "week", "month", "total"]
 
 
@@ -35,6 +36,18 @@ def at(text: str) -> dt.datetime:
         ("month", UTC, "2026-12-31T23:59:59", "2026-12-01T00:00:00", "2027-01-01T00:00:00"),
         ("month", KOLKATA, "2026-11-30T18:30:00", "2026-11-30T18:30:00", "2026-12-31T18:30:00"),
         ("month", LOS_ANGELES, "2026-11-20T12:00:00", "2026-11-01T07:00:00", "2026-12-01T08:00:00"),
+        # The months in which Berlin's clocks change: the offset at one end is not that at the other.
+        ("month", BERLIN, "2026-03-31T21:59:59", "2026-02-28T23:00:00", "2026-03-31T22:00:00"),
+        ("month", BERLIN, "2026-03-31T22:00:00", "2026-03-31T22:00:00", "2026-04-30T22:00:00"),
+        ("month", BERLIN, "2026-10-31T22:59:59", "2026-09-30T22:00:00", "2026-10-31T23:00:00"),
+        ("month", BERLIN, "2026-10-31T23:00:00", "2026-10-31T23:00:00", "2026-11-30T23:00:00"),
+        ("week", BERLIN, "2026-03-29T12:00:00", "2026-03-22T23:00:00", "2026-03-29T22:00:00"),
+        # From the last day of a long month to the end of a short one, and the day of every fourth year.
+        ("month", BERLIN, "2027-01-31T12:00:00", "2026-12-31T23:00:00", "2027-01-31T23:00:00"),
+        ("month", BERLIN, "2027-01-31T23:00:00", "2027-01-31T23:00:00", "2027-02-28T23:00:00"),
+        ("month", KOLKATA, "2028-02-29T12:00:00", "2028-01-31T18:30:00", "2028-02-29T18:30:00"),
+        ("day", LOS_ANGELES, "2028-02-29T12:00:00", "2028-02-29T08:00:00", "2028-03-01T08:00:00"),
+        ("month", LOS_ANGELES, "2028-03-01T07:59:59", "2028-02-01T08:00:00", "2028-03-01T08:00:00"),
         ("total", LOS_ANGELES, "2026-11-20T12:00:00", "2000-01-01T00:00:00", "9000-01-01T00:00:00"),
     ],
 )

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from catalog.guard import open_networks
 from proxy.links.fetching import LINK_SECONDS, MAX_WORKER_FETCHES, Links
-from proxy.links.guard import open_networks
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

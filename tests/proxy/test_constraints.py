@@ -19,6 +19,7 @@ from proxy.models import (
 )
 from tests import factories as f
 from tests.catalog import builders as b
+from tests.proxy.idempotency.cases import CASES as OF_IDEMPOTENCY
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +166,7 @@ CASES: dict[str, tuple[Build, Build]] = {
     "refusal_calls_positive": (lambda: refusal(calls=1), lambda: refusal(calls=0)),
     "refusal_code_given": (lambda: refusal(code="overloaded"), lambda: refusal(code="")),
     "refusal_batch_number_positive": (lambda: batch(1), lambda: batch(0)),
+    **OF_IDEMPOTENCY,
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from catalog.models import Credential
 from proxy.models import CredentialState, HealthCheck
@@ -70,6 +71,28 @@ def test_who_keeps_credentials_lets_one_be_used_again(db: None, client: Client, 
     client.post(STATES, {"action": "use_again", "_selected_action": [chosen.pk]})
     assert list(CredentialState.objects.all()) == [other]
     assert LogEntry.objects.get().get_change_message() == "Used again, by hand."
+
+
+def test_who_freed_a_credential_and_why_is_in_the_log(db: None, client: Client) -> None:
+    client.force_login(f.make_user("grace", role="Platform admin"))
+    chosen = state()
+    with capture_logs() as lines:
+        client.post(
+            STATES, {"action": "use_again", "_selected_action": [chosen.pk], "note": "the bill is paid"}
+        )
+    assert [line for line in lines if line["event"] == "credential_freed"] == [
+        {
+            "event": "credential_freed",
+            "log_level": "warning",
+            "provider": chosen.provider.name,
+            "credential": "default",
+            "model": "",
+            "rested_for": chosen.reason,
+            "by": "grace",
+            "note": "the bill is paid",
+        }
+    ]
+    assert LogEntry.objects.get().get_change_message() == "Used again, by hand. the bill is paid"
 
 
 @pytest.mark.parametrize("role", ["Finance", "Team lead"])

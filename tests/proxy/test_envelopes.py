@@ -8,7 +8,7 @@ import pytest
 
 from metering import errors as metering_errors
 from metering.errors import LedgerUnavailable, LimitReached
-from proxy import envelopes, errors
+from proxy import endings, envelopes, errors
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
 from proxy.dialects.chat.dialect import CHAT
 
@@ -20,7 +20,9 @@ OURS: dict[type[errors.CallError], tuple[int, str, str, bool | None]] = {
     errors.NotFound: (404, "not_found", "invalid_request_error", None),
     errors.MethodNotAllowed: (405, "method_not_allowed", "invalid_request_error", None),
     errors.RequestTimeout: (408, "request_timeout", "invalid_request_error", None),
+    errors.Conflict: (409, "conflict", "idempotency_error", None),
     errors.TooLarge: (413, "request_too_large", "invalid_request_error", None),
+    errors.KeyReused: (422, "idempotency_key_reused", "idempotency_error", False),
     errors.OutOfBudget: (429, "budget_exceeded", "insufficient_quota", False),
     errors.RateLimited: (429, "rate_limit_exceeded", "rate_limit_error", None),
     errors.UpstreamFailed: (502, "upstream_error", "api_error", False),
@@ -34,7 +36,7 @@ OF_VENDORS = {
     ErrorClass.RATE_LIMITED: (429, "upstream_rate_limited"),
     ErrorClass.OVERLOADED: (503, "upstream_overloaded"),
     ErrorClass.PROVIDER: (502, "upstream_error"),
-    ErrorClass.TRANSPORT: (504, "upstream_unreachable"),
+    ErrorClass.TRANSPORT: (502, "upstream_unreachable"),
     ErrorClass.DEADLINE: (504, "deadline_exceeded"),
 }
 
@@ -54,6 +56,11 @@ def envelope(error: Exception) -> dict[str, Any]:
 
 def vendor_error(error_class: ErrorClass, **facts: Any) -> VendorError:
     return VendorError(error_class=error_class, **({"message": "it broke"} | facts))
+
+
+def asked(error: VendorError) -> VendorError:
+    error.headers |= envelopes.asked("openai/gpt-4o", attempts=2)
+    return error
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -122,6 +129,47 @@ def test_a_vendors_failure_is_said_to_be_the_vendors() -> None:
     assert envelope(vendor_error(ErrorClass.PROVIDER, message=""))["message"] == "The vendor failed."
 
 
+def test_a_failure_names_the_target_that_was_asked_last() -> None:
+    error = asked(vendor_error(ErrorClass.PROVIDER))
+
+    assert envelope(error)["message"] == "openai/gpt-4o failed: it broke"
+    told = envelopes.call_error(error)
+    assert envelopes.refusal_headers(error, told, anthropic=False) == [
+        (b"x-tallygate-model", b"openai/gpt-4o"),
+        (b"x-tallygate-attempts", b"2"),
+        (b"x-should-retry", b"false"),
+    ]
+
+
+def test_what_the_vendor_says_of_our_credential_is_no_business_of_the_callers() -> None:
+    error = asked(vendor_error(ErrorClass.CREDENTIAL, message="Incorrect API key provided", status=401))
+
+    assert envelope(error)["message"] == (
+        "The vendor of openai/gpt-4o refuses the gateway's credential. Tell your platform admin."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        *((code, 504) for code in ("connect_timeout", "first_byte_timeout", "first_token_timeout")),
+        *((code, 504) for code in ("idle_timeout", "total_timeout")),
+        *((code, 502) for code in ("connect_failed", "connection_lost", "stream_truncated", "no_sockets")),
+    ],
+)
+def test_a_504_is_a_wait_in_vain(code: str, status: int) -> None:
+    told = envelopes.call_error(vendor_error(ErrorClass.TRANSPORT, code=code))
+
+    assert (told.status, told.code) == (status, "upstream_unreachable")
+
+
+def test_our_own_stop_is_said_to_be_ours_and_may_be_sent_again() -> None:
+    told = envelopes.call_error(endings.stopped())
+
+    assert told.message == "The gateway is being restarted. Send the call again."
+    assert (told.retry_after, told.retry) == (1, None)
+
+
 def test_a_vendors_wait_is_passed_on_in_whole_seconds() -> None:
     error = envelopes.call_error(vendor_error(ErrorClass.RATE_LIMITED, retry_after=1.2))
 
@@ -181,7 +229,7 @@ def test_a_ledger_that_cannot_be_written_is_503_and_hides_why() -> None:
     error = envelopes.call_error(LedgerUnavailable("connection to 10.0.0.7 failed: password"))
 
     assert (error.status, error.code) == (503, "ledger_unavailable")
-    assert envelopes.headers(error) == [(b"retry-after", b"1"), (b"retry-after-ms", b"1000")]
+    assert envelopes.headers(error) == [(b"retry-after", b"5"), (b"retry-after-ms", b"5000")]
     assert b"10.0.0.7" not in CHAT.error_body(error, request_id="r1")
 
 

@@ -7,10 +7,10 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from catalog.guard import open_networks
 from gateway_project import env
 from proxy import errors
 from proxy.links.fetching import LINK_SECONDS, Fetched, Links
-from proxy.links.guard import open_networks
 from proxy.links.urls import shown
 from tests.proxy.link_server import PNG, Handler, Pages, links_to, page, redirect, serving, talking, unlimited
 

@@ -8,6 +8,7 @@ import pytest
 from metering.errors import LedgerUnavailable, LimitReached
 from proxy import envelopes, errors, refused
 from proxy.adapters.base import ErrorClass, InvalidField, UnsupportedField, VendorError
+from tests.proxy import values
 
 LATER = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
@@ -35,7 +36,7 @@ def test_ours_or_a_vendors(error: Exception) -> None:
     "error",
     [
         *[
-            LimitReached(limit_id=1, reason=unit, room=Decimal(0), resets_at=LATER, period="day")
+            LimitReached(limit=values.limit(unit), reason=unit, room=Decimal(0), resets_at=LATER)
             for unit in ("usd", "tokens", "requests", "concurrency", "unpriced")
         ],
         errors.RateLimited("counts tokens too often"),

@@ -1,5 +1,6 @@
 """From a name to the models that may serve it, in the order in which they are tried."""
 
+import dataclasses
 import random
 from collections import Counter
 
@@ -70,6 +71,14 @@ def test_an_unknown_name_is_not_found() -> None:
         "model",
     )
     assert "'gpt-9'" in refusal.value.message
+
+
+def test_a_model_whose_vendor_has_no_credential_says_so_to_those_who_may_call_it() -> None:
+    catalog = dataclasses.replace(CATALOG, unsold={"gpt-9": "openai"})
+    with pytest.raises(errors.NotFound, match="is sold by openai, for which no credential is set here"):
+        routing.route_for(catalog, values.key(), "gpt-9")
+    with pytest.raises(errors.NotFound, match="'gpt-9' does not exist here"):
+        routing.route_for(catalog, values.key(team_models=("cold",)), "gpt-9")
 
 
 def test_a_name_that_is_almost_known_is_not_found() -> None:

@@ -6,12 +6,19 @@ import uuid
 from typing import Any
 
 from catalog.snapshot import CatalogSnapshot, KeyRow, ModelRow, ProviderRow, RouteRow, TeamRow
-from metering.limit_book import LimitBook
+from metering.limit_book import LimitBook, LimitRow
 from proxy.configuration import Configuration
 from proxy.dialects.chat.dialect import CHAT
 from proxy.job import Job
 
 AT = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
+
+
+def limit(unit: str = "usd", *, id: int = 7, **fields: Any) -> LimitRow:
+    """A limit of the whole team, unless ``fields`` say otherwise."""
+    scope: dict[str, Any] = {"team_id": 1, "api_key_id": None, "model_id": None}
+    named = {"period": "day", "mode": "hard", "team": "search", "named": "search"}
+    return LimitRow(id=id, unit="usd" if unit == "unpriced" else unit, **(scope | named | fields))
 
 
 def provider(name: str = "openai", *, id: int = 1, **fields: Any) -> ProviderRow:

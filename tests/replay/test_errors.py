@@ -49,22 +49,32 @@ BY_NAME = {
 
 
 class Told(NamedTuple):
-    """What the caller is told of a class of failure: status, code, and the words before the vendor's."""
+    """What the caller is told of a class of failure: status, code, and the words around the vendor's, or in
+    their place. Failures begin with the target's name, which stands for ``{target}``."""
 
     status: int
     code: str
-    before: str = "The vendor failed: "
+    says: str = "{target} failed: {words}"
+
+    def message(self, failure: str, words: str) -> str:
+        """What is expected where ``failure`` is what was told."""
+        target = failure.removeprefix("The vendor of ").split(" ")[0]
+        return self.says.format(target=target, words=words)
 
 
 # docs/decisions/0007.
 TOLD = {
     "model_unavailable": Told(502, "upstream_model_unavailable"),
-    "credential": Told(502, "upstream_credential_rejected"),
+    "credential": Told(
+        502,
+        "upstream_credential_rejected",
+        "The vendor of {target} refuses the gateway's credential. Tell your platform admin.",
+    ),
     "credential_funds": Told(502, "upstream_out_of_funds"),
-    "rate_limited": Told(429, "upstream_rate_limited", "The vendor said: "),
+    "rate_limited": Told(429, "upstream_rate_limited", "The vendor said: {words}"),
     "overloaded": Told(503, "upstream_overloaded"),
     "provider": Told(502, "upstream_error"),
-    "transport": Told(504, "upstream_unreachable"),
+    "transport": Told(502, "upstream_unreachable"),
 }
 OPENAI_RAISES = {
     400: "BadRequestError",
@@ -149,7 +159,7 @@ def test_the_sdk_raises(gathered: Gathered, dialect: str, recording: Recording) 
         return
     told = TOLD[means]
     assert (failure.status, failure.kind) == (told.status, raises[told.status])
-    assert failure.message == told.before + words(recording)
+    assert failure.message == told.message(failure.message, words(recording))
 
 
 def to_openai(dialect: str, recording: Recording) -> bool:
@@ -199,7 +209,8 @@ def test_a_failure_after_content_is_raised_in_the_stream(
     assert through.failure.status is None
     assert through.events
     means = meaning(recording)
-    assert through.failure.message == ("" if means == "caller" else TOLD[means].before) + words(recording)
+    told, said = through.failure.message, words(recording)
+    assert told == (said if means == "caller" else TOLD[means].message(told, said))
 
 
 def metered(dialect: str, recording: Recording) -> bool:

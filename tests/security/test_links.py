@@ -20,9 +20,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.guard import Guard, open_networks
 from proxy import errors
 from proxy.links.fetching import Links
-from proxy.links.guard import Guard, open_networks
 from tests.proxy.link_server import PNG, Names, Pages, links_to, page, redirect, serving, talking, unlimited
 
 OUTSIDE = "127.0.0.2"

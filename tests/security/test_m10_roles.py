@@ -10,19 +10,30 @@ from catalog.models import Credential, Provider
 from tests import factories
 from tests.catalog.test_admin import PROVIDER
 
+SEEN = {model._meta.model_name for model in admin.site._registry} - {
+    "user",
+    "group",
+    "webhook",
+    "reportcredential",
+}
 VIEWED = {
-    "Team lead": {"team", "apikey", "limit", "limitwindow", "costentry"},
-    "Finance": {model._meta.model_name for model in admin.site._registry} - {"user", "group"},
-    "Catalog admin": {model._meta.model_name for model in admin.site._registry} - {"user", "group"},
+    "Team lead": {"team", "apikey", "limit", "limitraise", "limitwindow", "costentry"},
+    "Finance": SEEN,
+    "Auditor": SEEN,
+    "Approver": SEEN,
+    "Catalog admin": SEEN,
     "Platform admin": {model._meta.model_name for model in admin.site._registry},
 }
 ADDED = {
     "Team lead": set[str](),
-    "Finance": set[str](),
-    "Catalog admin": {"provider", "languagemodel", "price"},
+    "Finance": {"priceproposal", "vendoralias", "vendoraccount"},
+    "Auditor": set[str](),
+    "Approver": set[str](),
+    "Catalog admin": {"provider", "languagemodel", "priceproposal"},
     "Platform admin": {
-        *("provider", "languagemodel", "price", "route", "routetarget"),
-        *("team", "apikey", "limit", "user"),
+        *("provider", "languagemodel", "priceproposal", "route", "routetarget"),
+        *("team", "apikey", "limit", "user", "webhook"),
+        *("vendoralias", "vendoraccount", "reportcredential"),
         "breaker",  # held open or closed before it ever had trouble
     },
 }

@@ -1,4 +1,7 @@
-"""``manage.py sync_prices [--accept-new]``: propose what the installed price book says differently."""
+"""``manage.py sync_prices [--accept-new]``: propose what the installed price book says differently.
+
+Only ``--accept-new`` writes prices, the first ones of models that have none.
+"""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from django.db.utils import OperationalError
 from gateway_project import bootstrap, sandbox_process
 from gateway_project.bootstrap import Made
 from gateway_project.server import Server
-from metering import static_plotly
+from metering import locks, static_plotly
 
 LAST_PORT = 65_535
 LOCK_PAUSE_SECONDS = 0.2
@@ -30,7 +30,6 @@ PASSING = (
     "too many clients",
     "connection slots",
 )  # refusals that pass
-SETUP_LOCK = 814000  # two commands that migrate at once take turns
 CURL = """  curl {url}/v1/chat/completions \\
     -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content":
@@ -95,7 +94,7 @@ class Command(BaseCommand):
             return bootstrap.bootstrap(at=dt.datetime.now(dt.UTC))
         finally:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [locks.SETUP])
 
     def _wait_for_database(self) -> None:
         """PostgreSQL may start after us. Not waited for: one that is there and says no."""
@@ -106,22 +105,25 @@ class Command(BaseCommand):
                 return
             except OperationalError as error:
                 if "FATAL" in str(error) and not any(word in str(error) for word in PASSING):
-                    raise CommandError(f"The database says no: {error}Check DATABASE_URL.") from error
+                    raise CommandError(f"The database says no: {_said(error)} Check DATABASE_URL.") from error
                 if time.monotonic() - told >= TELL_SECONDS:
                     told = time.monotonic()
-                    self._say(f"waiting for PostgreSQL: {error}Check DATABASE_URL if it does run.")
+                    self._say(f"waiting for PostgreSQL: {_said(error)} Check DATABASE_URL if it does run.")
             time.sleep(DATABASE_PAUSE_SECONDS)
 
     def _choose_vendors(self, port: int) -> None:
-        if bootstrap.has_vendor_credential():
+        vendors = bootstrap.vendors_with_credential()
+        if vendors:
             bootstrap.retire_sandbox()
-            self.stdout.write("  vendors: real credentials found; the sandbox is off")
+            found = ", ".join(f"{name} ({source})" for name, source in sorted(vendors.items()))
+            self._say(f"  vendors: {found}; the sandbox is off")
             return
-        base_url = sandbox_process.start(preferred_port=port + 1000)
+        base_url = bootstrap.sandbox_that_answers() or sandbox_process.start(preferred_port=port + 1000)
         bootstrap.use_sandbox(base_url=base_url, at=dt.datetime.now(dt.UTC))
         self.stdout.write(
             f"  vendors: no credential is set, so the sandbox answers ({base_url}: nothing is real).\n"
-            "  Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY and start again to use the real ones."
+            "  Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or another vendor's and start again"
+            " to use the real ones."
         )
 
     def _announce(self, made: Made | None) -> None:
@@ -143,15 +145,7 @@ class Command(BaseCommand):
         self._say("\n".join(lines) + "\n")
 
     def _curl(self, key: str) -> str:
-        from catalog.models import LanguageModel
-
-        sold = set(
-            LanguageModel.objects.filter(provider__enabled=True, name__in=PREFERRED).values_list(
-                "name", flat=True
-            )
-        )
-        model = next((name for name in PREFERRED if name in sold), PREFERRED[0])
-        return CURL.format(url=self.url, key=key, model=model)
+        return CURL.format(url=self.url, key=key, model=bootstrap.model_to_try(PREFERRED))
 
     def _wait_until_ready(self, seconds: float = 30) -> str:
         """Empty when /readyz answers 200; else what it said last."""
@@ -177,11 +171,15 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _said(error: OperationalError) -> str:
+    return f"{str(error).strip().rstrip('.')}."
+
+
 def _wait_for_lock(cursor: Any) -> None:
     """Asked again and again instead of waited for: a statement that waits keeps a snapshot open, and the
     one who migrates would wait for that (CREATE INDEX CONCURRENTLY), each for the other."""
     while True:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SETUP_LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks.SETUP])
         if cursor.fetchone()[0]:
             return
         time.sleep(LOCK_PAUSE_SECONDS)

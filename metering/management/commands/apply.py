@@ -1,4 +1,7 @@
-"""``manage.py apply FILE.toml [--dry-run]``: declarative, idempotent set-up."""
+"""``manage.py apply FILE.toml [--dry-run]``: declarative, idempotent set-up.
+
+Prices are written as the file says them, not drafted: who has a shell on the machine has the database, too.
+"""
 
 import sys
 from pathlib import Path
@@ -16,7 +19,8 @@ from metering import declaration as metering_declaration
 class Command(BaseCommand):
     help = (
         "Make providers, models, prices, routes, teams and limits agree with a TOML file. Running it again "
-        "changes nothing; what the file does not mention stays as it is."
+        "changes nothing; what the file does not mention stays as it is. The format, with every part once: "
+        "docs/example.toml."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

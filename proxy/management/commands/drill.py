@@ -19,7 +19,8 @@ class Command(BaseCommand):
         "quarters of the time, then tells what callers saw, what the breakers did, what the failures cost, "
         "and whether the drill's expectations held (exit code 0) or not (1). It starts a sandbox, a gateway "
         "and an empty PostgreSQL of its own in a temporary folder and removes them: no ledger in use is "
-        "touched and no real vendor is called. --list tells the drills."
+        "touched and no real vendor is called. --list tells the drills. To break a vendor by hand, "
+        "beside a gateway of yours: manage.py sandbox --help."
     )
     requires_system_checks = ()
 

@@ -16,7 +16,11 @@ class Command(BaseCommand):
 
     help = (
         "Fake OpenAI (http://HOST:PORT/v1), Anthropic and Gemini (http://HOST:PORT) on one port. Any key is "
-        "accepted unless it starts with 'bad'. Knobs: x-sandbox-* request headers or PUT /control."
+        "accepted unless it starts with 'bad'. Knobs: x-sandbox-* request headers or PUT /control. To "
+        "make one vendor fail: "
+        "curl -X PUT http://HOST:PORT/control "
+        """-d '{"rules": [{"match": {"vendor": "anthropic"}, "status": 503}]}' """
+        "(DELETE makes it well again); docs/reliability.md says what to watch then."
     )
     requires_system_checks = ()  # needs neither the database nor the URLs
 

@@ -18,8 +18,8 @@ import structlog
 
 from catalog.snapshot import ModelRow, ProviderRow
 from proxy.adapters.base import VendorError
-from proxy.reliability.breakers import decisions
-from proxy.reliability.breakers.circuit import Circuit, Key, Leave, State, Transition
+from proxy.reliability.breakers import decisions, naming
+from proxy.reliability.breakers.circuit import Circuit, Forced, Key, Leave, State
 from proxy.reliability.breakers.counts import ENDPOINT, Policy
 from proxy.reliability.breakers.decisions import Outcome, Rows
 from proxy.reliability.breakers.passage import Pair, Passage, sample_of
@@ -150,6 +150,10 @@ class Breakers:
         asking = any(watch.claim is not None for watch in shut)  # nobody knows before the answer
         return not asking and not all(watch.may_ask(self.now()) for watch in shut)
 
+    def is_held_open(self, model: ModelRow) -> bool:
+        """By a person: its own breaker, or its provider's."""
+        return any(watch.circuit.forced is Forced.OPEN for watch in self._pair_of(model).watches)
+
     def wait(self, model: ModelRow) -> float:
         """Seconds until a call may pass, or at least a probe. 0: now."""
         pair, now = self._pair(model), self.now()
@@ -241,7 +245,8 @@ class Breakers:
         for key, circuit in outcome.circuits.items():
             self._learn(key, circuit, outcome.now, answered=answered)
         for key, transition in outcome.decision.transitions:
-            self._log(self._watches[key], transition)
+            names = {pair.row.id: pair.row.full_name for pair in self._pairs.values()}
+            naming.tell(self._watches[key], transition, worker=self._worker, names=names)
 
     def _learn(self, key: Key, circuit: Circuit, as_of: float, *, answered: bool) -> None:
         watch = self._watches.get(key)
@@ -250,18 +255,6 @@ class Breakers:
         watch.learn(circuit, as_of, answered=answered)
         if watch.troubled and not watch.report.is_empty:
             self.note(watch, urgent=False)
-
-    def _log(self, watch: Watch, transition: Transition) -> None:
-        log.warning(
-            "breaker_changed",
-            provider=watch.provider,
-            model=watch.model,
-            was=transition.was.value,
-            now=transition.now.value,
-            reason=transition.reason.value,
-            counts=transition.evidence,
-            worker=str(self._worker),
-        )
 
     # Watches, made when first asked for, with the provider's policy of that moment.
 

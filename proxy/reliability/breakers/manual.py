@@ -6,6 +6,7 @@ The people's door: Django's ORM and its transaction; the rules are those of ``br
 import datetime as dt
 
 import msgspec
+import structlog
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,12 +17,28 @@ from proxy.reliability.breakers.circuit import Circuit, Forced, State
 from proxy.reliability.breakers.counts import Counts
 from proxy.reliability.breakers.store import CLOCK
 
+log = structlog.get_logger(__name__)
 
-@transaction.atomic
+
 def hold(
     *, provider_id: int, model_id: int | None, forced: Forced, note: str, by: User, clock: str = CLOCK
 ) -> Breaker:
-    """``forced`` NOT: back to itself. Who did it and why is an event, even when nothing changed by it."""
+    """``forced`` NOT: back to itself. Who did it and why is an event, even when nothing changed by it, and
+    a line in the log: whoever reads that must not take a person's doing for the vendor's."""
+    row = _held(provider_id, model_id, forced, note, by, clock)
+    log.warning(
+        "breaker_let_go" if forced is Forced.NOT else "breaker_held",
+        provider=row.provider.name,
+        model=row.model.name if row.model else "",
+        held=forced.value,
+        by=by.get_username(),
+        note=note,
+    )
+    return row
+
+
+@transaction.atomic
+def _held(provider_id: int, model_id: int | None, forced: Forced, note: str, by: User, clock: str) -> Breaker:
     Breaker.objects.get_or_create(
         provider_id=provider_id, model_id=model_id, defaults={"changed_at": timezone.now()}
     )

@@ -13,7 +13,7 @@ from metering.models import Limit, LimitWindow
 from metering.spend import budgets, filters, money
 from metering.spend.budgets import Budget
 from tests.metering.spend.conftest import Month
-from tests.metering.spend.test_pages import page, row_of, text_of
+from tests.metering.spend.test_pages import page, row_of
 
 NOW = dt.datetime(2026, 11, 20, 15, tzinfo=dt.UTC)
 
@@ -53,6 +53,24 @@ def test_over_and_nothing_allowed(month: Month) -> None:
     first, second = shown()
     assert (first.left, first.bar, first.over) == (Decimal("-0.75"), 100, True)
     assert (second.share, second.bar, second.over) == (None, 100, True)
+
+
+def test_a_raise_of_the_period_is_room(month: Month) -> None:
+    budget(month.search.team, "7", taken="7")
+    LimitWindow.objects.update(raised=Decimal("1.75"))
+    (row,) = shown()
+    assert (row.amount, row.raised, row.ceiling) == (Decimal(7), Decimal("1.75"), Decimal("8.75"))
+    assert (row.left, row.share, row.over, row.overrun) == (1, Decimal("7.75") / Decimal("8.75"), False, None)
+
+
+def test_an_overrun_is_what_was_spent_beyond(month: Month) -> None:
+    budget(month.search.team, "7", taken="7")
+    assert [row.overrun for row in shown()] == [Decimal("0.75")]
+
+
+def test_a_budget_on_a_tag_is_named_by_it(month: Month) -> None:
+    budget(month.search.team, "7", tag_name="feature", tag_value="chat")
+    assert [row.scope for row in shown()] == ["tag feature=chat"]
 
 
 def test_a_window_that_no_call_has_opened_is_not_zero(month: Month) -> None:
@@ -107,8 +125,8 @@ def test_the_panel(finance: Client, month: Month) -> None:
         limit=limit, starts_at=now, ends_at=now + dt.timedelta(days=1), spent=Decimal("5.10")
     )
     html = page(finance, "/spend/?team=search")
-    assert row_of(html[html.index("Budgets") :], "search") == [
+    assert row_of(html[html.index("<h2>Budgets") :], "search") == [
         "search", "whole team, in total", "100 % 128 %", "$4.00", "$5.10",
         "$0.00", "$0.00", "-$1.10", "soft over", money.NOTHING,
     ]  # fmt: skip
-    assert "Budgets" not in text_of(page(finance, "/spend/?team=ads"))
+    assert "<h2>Budgets" not in page(finance, "/spend/?team=ads")

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -29,15 +31,22 @@ def spend_urls(patterns: object = None, prefix: str = "/") -> Iterator[str]:
         if isinstance(pattern, URLResolver):
             yield from spend_urls(pattern.url_patterns, path)
         elif isinstance(pattern, URLPattern) and path.startswith("/spend/"):
-            yield path.replace("<uuid:request_id>", REQUEST)
+            yield re.sub(r"<(\w+):\w+>", lambda found: PARAMETERS[found[1]], path)
 
 
-# With tests of its own, in tests/proxy/pages.
-ELSEWHERE = ("/spend/reliability/", "/spend/reliability/export.csv")
+PARAMETERS = {"uuid": REQUEST, "int": "1", "month": "2026-11", "str": "openai"}
+# With tests of their own: in tests/proxy/pages, tests/metering/*, and beside this file.
+ELSEWHERE = ("reliability", "budgets", "raises", "claims", "exports", "months", "reconciliation")
+
+
+def asked(client: Client, url: str) -> HttpResponse:
+    response = client.get(url)
+    return client.post(url) if response.status_code == 405 else response
 
 
 def test_every_page_is_known_to_these_tests() -> None:
-    assert sorted(spend_urls()) == sorted([*REPORTS, *ELSEWHERE, f"/spend/entries/{REQUEST}/"])
+    others = [url for url in spend_urls() if url.split("/")[2] not in ELSEWHERE]
+    assert sorted(others) == sorted([*REPORTS, f"/spend/entries/{REQUEST}/"])
 
 
 def test_anonymous_people_are_sent_to_the_login(month: Month, client: Client) -> None:
@@ -49,9 +58,9 @@ def test_anonymous_people_are_sent_to_the_login(month: Month, client: Client) ->
 def test_people_without_a_role_are_told_whom_to_ask(month: Month, client: Client) -> None:
     client.force_login(factories.make_user("new", is_staff=False))
     for url in spend_urls():
-        response = client.get(url)
-        assert response.status_code == 403
-        assert "has no role yet" in response.content.decode()
+        response = asked(client, url)
+        assert (url, response.status_code) == (url, 403)
+        assert "has no role yet" in response.content.decode(), url
 
 
 def test_a_lead_sees_the_own_team_alone(team_lead: Client) -> None:

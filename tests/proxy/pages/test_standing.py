@@ -14,7 +14,7 @@ from catalog.models import Credential, LanguageModel, Provider
 from metering.spend.money import NOTHING
 from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
 from tests.metering.spend.test_pages import page, row_of, text_of
-from tests.proxy.pages.conftest import AT, DAY, BadDay
+from tests.proxy.pages.conftest import AT, DAY, BadDay, attempt
 
 URL = "/spend/reliability/"
 REQUEST = uuid.UUID("01a1fd22-2ec4-7025-9baa-82c38324f8b3")
@@ -67,6 +67,17 @@ def test_the_timeline_has_a_bar_for_each_span(finance: Client, outage: Breaker) 
     assert "calls 9, failures 5" in drawn["data"][0]["customdata"][0]
 
 
+def test_latencies_above_ten_seconds_are_drawn_in_seconds(finance: Client, bad_day: BadDay) -> None:
+    def axis_and_bar() -> tuple[str, float]:
+        drawn = chart(page(finance, f"{URL}?{DAY}"), "latency")
+        bars = {trace["name"]: dict(zip(trace["x"], trace["y"], strict=True)) for trace in drawn["data"]}
+        return drawn["layout"]["yaxis"]["ticksuffix"], bars["p99"]["openai"]
+
+    assert axis_and_bar() == (" ms", 700)
+    attempt(bad_day.ads, bad_day.gpt, "ok", latency_ms=42_500)
+    assert axis_and_bar() == (" s", 42.5)
+
+
 def test_what_opened_before_the_period_is_in_it_while_it_lasts(finance: Client, bad_day: BadDay) -> None:
     of = breaker(bad_day.flash.provider, bad_day.flash, state="open", opened_at=AT)
     happened(of, 0, "closed", "open", "failure_rate")
@@ -83,6 +94,25 @@ def test_what_is_held_by_hand_says_why_and_by_whom(finance: Client, bad_day: Bad
     html = page(finance, f"{URL}?{DAY}")
     assert "openai : open since 2026-11-20 12:00:00 held open maintenance" in text_of(html)
     assert row_of(html, "2026-11-20 12:00:00")[3] == "By hand, fin: maintenance"
+
+
+def test_a_note_of_an_earlier_hold_is_not_said_of_the_next_trouble(finance: Client, bad_day: BadDay) -> None:
+    breaker(bad_day.gpt.provider, state="open", opened_at=AT, note="maintenance")
+    assert "maintenance" not in page(finance, f"{URL}?{DAY}")
+
+
+def test_it_is_open_since_it_first_opened_and_its_last_failed_probe_is_told(
+    finance: Client, bad_day: BadDay
+) -> None:
+    minute = dt.timedelta(minutes=1)
+    of = breaker(bad_day.gpt.provider, state="open", opened_at=AT + 3 * minute)
+    happened(of, -60, "closed", "open", "failure_rate")
+    happened(of, -50, "half_open", "closed", "probe_succeeded")
+    happened(of, 1, "closed", "open", "consecutive_failures")
+    for minutes in (2, 3):
+        happened(of, minutes, "half_open", "open", "probe_failed")
+    html = page(finance, f"{URL}?{DAY}")
+    assert "openai : open since 2026-11-20 12:01:00, last probe 12:03:00" in text_of(html)
 
 
 def test_a_drained_region_is_told(finance: Client, bad_day: BadDay) -> None:

@@ -1,11 +1,16 @@
 """Breakers in the admin: held by hand with a reason, and events that only grow."""
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import formats, timezone
+from structlog.testing import capture_logs
 
 from proxy.models import Breaker, BreakerEvent
 from tests import factories as f
+from tests.metering.spend.test_pages import text_of
 
 pytestmark = pytest.mark.django_db
 CHANGELIST = reverse("admin:proxy_breaker_changelist")
@@ -49,6 +54,60 @@ def test_a_breaker_is_held_and_let_go_with_a_note(
     assert (breaker.forced, breaker.note, breaker.version) == (forced, "maintenance", 1)
     assert (event.was, event.now, event.reason) == (state, forced or state, "manual")
     assert (event.by.username, event.note) == ("grace", "maintenance")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "held"),
+    [
+        ("hold_open", "breaker_held", "open"),
+        ("hold_closed", "breaker_held", "closed"),
+        ("let_go", "breaker_let_go", ""),
+    ],
+)
+def test_what_a_person_does_is_in_the_log(client: Client, action: str, event: str, held: str) -> None:
+    breaker = make_breaker()
+
+    with capture_logs() as lines:
+        act(somebody(client), action, breaker)
+
+    assert [line for line in lines if line["event"].startswith("breaker_")] == [
+        {
+            "event": event,
+            "log_level": "warning",
+            "provider": "openai",
+            "model": "gpt-4o",
+            "held": held,
+            "by": "grace",
+            "note": "maintenance",
+        }
+    ]
+
+
+def test_a_note_is_shown_while_it_holds_and_not_at_the_next_trouble(client: Client) -> None:
+    breaker = make_breaker()
+    somebody(client)
+
+    assert ">maintenance</td>" in act(client, "hold_open", breaker)
+    assert ">maintenance</td>" not in act(client, "let_go", breaker)
+    form = client.get(reverse("admin:proxy_breaker_change", args=[breaker.pk])).content.decode()
+    assert 'value="maintenance"' not in form
+
+
+def test_it_is_open_since_its_first_opening_whatever_probes_failed_since(client: Client) -> None:
+    breaker = make_breaker(state="open", opened_at=f.AT + dt.timedelta(seconds=60))
+    for seconds, was in ((0, "closed"), (30, "half_open"), (60, "half_open")):
+        at = f.AT + dt.timedelta(seconds=seconds)
+        reason = "probe_failed" if seconds else "consecutive_failures"
+        BreakerEvent.objects.create(breaker=breaker, at=at, was=was, now="open", reason=reason)
+    somebody(client)
+
+    url = reverse("admin:proxy_breaker_change", args=[breaker.pk])
+    shown = text_of(client.get(url).content.decode())
+
+    first, last = (f.AT + dt.timedelta(seconds=seconds) for seconds in (0, 60))
+    assert f"Open since: {formats.localize(timezone.localtime(first))}" in shown
+    assert f"Last probe: {formats.localize(timezone.localtime(last))}" in shown
+    assert client.get(CHANGELIST).status_code == 200
 
 
 def test_without_a_note_nothing_happens(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Which addresses a link may lead to.
+"""Which addresses we talk to on somebody else's word: a caller's link, an admin's webhook.
 
 Judged when the socket is made, on the very address that it will connect to: no spelling of a host, no answer
 of a name server and no redirect gets around it.
@@ -59,7 +59,7 @@ METADATA: tuple[Network, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OpenNetwork:
-    """A network that the operator opened (LINK_NETWORKS). ``port`` None: every port."""
+    """A network that the operator opened (LINK_NETWORKS, WEBHOOK_NETWORKS). ``port`` None: every port."""
 
     network: Network
     port: int | None = None
@@ -91,7 +91,7 @@ class Guard:
         """The socket that will connect to this address. Raises PermissionError for a refused one."""
         family, kind, protocol, _, (host, port, *_) = info
         if not self.admits(host, port):
-            raise PermissionError("this address is not for links")
+            raise PermissionError("this address is not open to us")
         return socket.socket(family, kind, protocol)
 
     def admits(self, host: str, port: int) -> bool:

@@ -1,0 +1,115 @@
+"""Which columns a FOCUS version has, in their order, and of which type.
+
+The names are those of the FOCUS specification, versions 1.2 and 1.4, (c) the FOCUS authors, CC BY 4.0.
+"""
+
+from metering.focus.asked import Version
+
+DECIMALS = (
+    "BilledCost",
+    "CommitmentDiscountQuantity",
+    "ConsumedQuantity",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+    "PricingQuantity",
+)
+MOMENTS = (
+    "BillingPeriodCreated",
+    "BillingPeriodEnd",
+    "BillingPeriodLastUpdated",
+    "BillingPeriodStart",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+)
+_BOTH = (
+    "AvailabilityZone",
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "CapacityReservationId",
+    "CapacityReservationStatus",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "CommitmentDiscountUnit",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingCurrency",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+    "PricingQuantity",
+    "PricingUnit",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "SubAccountType",
+    "Tags",
+)
+_UNTIL_1_2 = (
+    "ProviderName",
+    "PublisherName",
+)
+_FROM_1_4 = (
+    "AllocatedMethodDetails",
+    "AllocatedMethodId",
+    "AllocatedResourceId",
+    "AllocatedResourceName",
+    "AllocatedTags",
+    "CommitmentProgramEligibilityDetails",
+    "ContractApplied",
+    "HostProviderName",
+    "InvoiceDetailId",
+    "ServiceProviderName",
+)
+
+COST_AND_USAGE: dict[Version, tuple[str, ...]] = {
+    "1.2": tuple(sorted(_BOTH + _UNTIL_1_2)),
+    "1.4": tuple(sorted(_BOTH + _FROM_1_4)),
+}
+BILLING_PERIOD = (
+    "BillingPeriodCreated",
+    "BillingPeriodEnd",
+    "BillingPeriodLastUpdated",
+    "BillingPeriodStart",
+    "BillingPeriodStatus",
+    "InvoiceIssuerName",
+)

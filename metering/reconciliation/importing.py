@@ -1,0 +1,96 @@
+"""Reports into the database: read whole, written whole, and the months that they speak of compared anew."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+
+from catalog.models import Provider
+from metering.models import ReconciliationRun, VendorCost, VendorReport
+from metering.reconciliation import runs
+from metering.reconciliation.readers import files
+from metering.reconciliation.readers.files import File
+from metering.reconciliation.readers.lines import Line, Report, UnreadableReport
+
+AT_ONCE = 1_000
+MOST_MONTHS = 24  # of one import; more is a mistaken file
+LONGEST_SOURCE = 500
+
+
+class Imported(NamedTuple):
+    """The reports that were kept, and each of their months compared as of then."""
+
+    reports: tuple[VendorReport, ...]
+    runs: tuple[ReconciliationRun, ...]
+
+
+def import_files(*, provider: Provider, given: Sequence[File], at: dt.datetime, by: str) -> Imported:
+    """Read and keep files that a person has. Raises UnreadableReport: then nothing is kept."""
+    reports = files.read(provider.kind, given)
+    source = ", ".join(file.name for file in given)
+    digest = files.digest_of(given)
+    return record(provider=provider, reports=reports, source=source, sha256=digest, at=at, by=by)
+
+
+def record(
+    *, provider: Provider, reports: Sequence[Report], source: str, sha256: str, at: dt.datetime, by: str
+) -> Imported:
+    """Keep reports that were read, and compare their months. Raises UnreadableReport."""
+    months = sorted({month for report in reports for month in _months(report, source)})
+    with transaction.atomic():
+        kept = tuple(_kept(provider, report, source, sha256, at, by) for report in reports)
+        moment = max([at, *(report.created_at for report in kept)])
+        compared = tuple(runs.keep(provider=provider, month=month, as_of=moment, by=by) for month in months)
+    return Imported(kept, compared)
+
+
+def _kept(
+    provider: Provider, report: Report, source: str, sha256: str, at: dt.datetime, by: str
+) -> VendorReport:
+    row = VendorReport.objects.create(
+        provider=provider,
+        kind=report.kind,
+        source=source[:LONGEST_SOURCE],
+        sha256=sha256,
+        first_day=report.first_day,
+        last_day=report.last_day,
+        taken_at=at,
+        imported_by=by,
+    )
+    lines = (_line(row, number, line) for number, line in enumerate(report.lines, start=1))
+    VendorCost.objects.bulk_create(lines, batch_size=AT_ONCE)
+    return row
+
+
+def _line(report: VendorReport, number: int, line: Line) -> VendorCost:
+    return VendorCost(
+        report=report,
+        number=number,
+        day=line.day,
+        item=line.item[:300],
+        model=line.model[:200],
+        meter=line.meter,
+        account=line.account[:100],
+        tier=line.tier,
+        context=line.context,
+        quantity=line.quantity,
+        amount=line.amount,
+        billed=line.billed,
+        currency=line.currency[:3],
+        rate=line.rate,
+        raw=line.raw,
+    )
+
+
+def _months(report: Report, source: str) -> Iterator[dt.date]:
+    month, last = report.first_day.replace(day=1), report.last_day.replace(day=1)
+    if (last.year - month.year) * 12 + last.month - month.month >= MOST_MONTHS:
+        raise UnreadableReport(
+            file=source,
+            place=f"{report.first_day} to {report.last_day}",
+            expected=f"at most {MOST_MONTHS} months",
+        )
+    while month <= last:
+        yield month
+        month = (month + dt.timedelta(days=32)).replace(day=1)

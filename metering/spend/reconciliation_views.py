@@ -1,0 +1,169 @@
+"""/spend/reconciliation/: vendors' bills beside the ledger, and what people say of the gaps."""
+
+import datetime as dt
+
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog.models import Provider
+from metering.models import Reason, ReconciliationLine, ReconciliationRun, SignOff
+from metering.reconciliation import explaining, importing, runs, signing
+from metering.spend import export, filters, reconciliation_export, reconciliation_pages, reconciliation_rows
+from metering.spend.reconciliation_access import COMPARE, EXPLAIN, IMPORT, SIGN, for_finance, needs
+from metering.spend.reconciliation_forms import ExplainForm, SignForm, UploadForm
+
+
+@require_safe
+@for_finance
+def overview(request: HttpRequest) -> HttpResponse:
+    return _overview(request, UploadForm())
+
+
+@require_safe
+@for_finance
+def overview_csv(request: HttpRequest) -> HttpResponseBase:
+    found = reconciliation_pages.overview(month=_asked_month(request), now=timezone.now())
+    rows = reconciliation_export.overview_rows(found)
+    name = f"reconciliation-{found.month:%Y-%m}.csv"
+    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+
+
+@require_POST
+@for_finance
+@needs(IMPORT)
+def upload(request: HttpRequest) -> HttpResponseBase:
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _overview(request, form, status=400)
+    provider = form.cleaned_data["provider"]
+    done = importing.import_files(
+        provider=provider, given=form.given(), at=timezone.now(), by=_person(request)
+    )
+    return redirect("spend:reconciliation_vendor", provider=provider.name, month=done.runs[-1].month)
+
+
+@require_safe
+@for_finance
+def vendor_month(request: HttpRequest, provider: str, month: dt.date) -> HttpResponse:
+    vendor = get_object_or_404(Provider, name=provider)
+    day = filters.read_day(request.GET, "day")
+    now = timezone.now()
+    found, strip = reconciliation_pages.vendor_month(provider=vendor, month=month, now=now)
+    run = found.run
+    shown = {
+        "section": "reconciliation",
+        "found": found,
+        "strip": strip,
+        "day": day,
+        "rows": reconciliation_rows.lines(run=run, day=day) if run else None,
+        "models": reconciliation_rows.models(run=run) if run else (),
+        "reports": reconciliation_rows.reports(run=run) if run else (),
+        "reasons": Reason.choices,
+        "needs_two": run is not None and signing.exceeds(run),
+        "may_compare": request.user.has_perm(COMPARE),
+        "may_explain": request.user.has_perm(EXPLAIN),
+        "may_sign": request.user.has_perm(SIGN),
+    }
+    return render(request, "spend/reconciliation_vendor.html", shown)
+
+
+@require_safe
+@for_finance
+def vendor_month_csv(request: HttpRequest, provider: str, month: dt.date) -> HttpResponseBase:
+    run = _run(provider, month)
+    day = filters.read_day(request.GET, "day")
+    asked = reconciliation_rows.asked_lines(run=run, day=day)
+    rows = reconciliation_export.line_rows(asked.iterator(), provider=provider)
+    name = f"reconciliation-{provider}-{day or f'{month:%Y-%m}'}.csv"
+    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+
+
+@require_POST
+@for_finance
+@needs(COMPARE)
+def compare(request: HttpRequest, provider: str, month: dt.date) -> HttpResponse:
+    vendor = get_object_or_404(Provider, name=provider)
+    runs.keep(provider=vendor, month=month, as_of=timezone.now(), by=_person(request))
+    return redirect("spend:reconciliation_vendor", provider=provider, month=month)
+
+
+@require_POST
+@for_finance
+@needs(EXPLAIN)
+def explain(request: HttpRequest, provider: str, month: dt.date, run: int, number: int) -> HttpResponse:
+    line = get_object_or_404(
+        ReconciliationLine.objects.select_related("run__provider"),
+        run=run,
+        number=number,
+        run__provider__name=provider,
+        run__month=month,
+    )
+    form = ExplainForm(request.POST)
+    if not form.is_valid():
+        raise Http404("no such reason, or no note")
+    explaining.explain(line=line, by=_person(request), at=timezone.now(), **form.cleaned_data)
+    return redirect("spend:reconciliation_vendor", provider=provider, month=month)
+
+
+@require_POST
+@for_finance
+@needs(SIGN)
+def sign(request: HttpRequest, provider: str, month: dt.date, run: int) -> HttpResponse:
+    found = get_object_or_404(ReconciliationRun, pk=run, provider__name=provider, month=month)
+    form = SignForm(request.POST)
+    if not form.is_valid():
+        raise Http404("the note is too long")
+    signing.sign(run=found, by=_user(request), at=timezone.now(), **form.cleaned_data)
+    return redirect("spend:reconciliation_vendor", provider=provider, month=month)
+
+
+@require_POST
+@for_finance
+@needs(SIGN)
+def second(request: HttpRequest, provider: str, month: dt.date, sign_off: int) -> HttpResponse:
+    found = get_object_or_404(SignOff, pk=sign_off, run__provider__name=provider, run__month=month)
+    signing.second(sign_off=found, by=_user(request), at=timezone.now())
+    return redirect("spend:reconciliation_vendor", provider=provider, month=month)
+
+
+def _overview(request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
+    shown = {
+        "section": "reconciliation",
+        "found": reconciliation_pages.overview(month=_asked_month(request), now=timezone.now()),
+        "form": form,
+        "may_import": request.user.has_perm(IMPORT),
+    }
+    return render(request, "spend/reconciliation.html", shown, status=status)
+
+
+def _asked_month(request: HttpRequest) -> dt.date:
+    """The month in the URL; without one, the last that is over, in UTC. Raises BadFilter."""
+    asked = filters.read_text(request.GET, "month")
+    if not asked:
+        return (timezone.now().date().replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+    try:
+        month = dt.date.fromisoformat(f"{asked}-01")
+    except ValueError as error:
+        raise filters.BadFilter("month must be a month such as 2026-10") from error
+    if month.year not in filters.YEARS:
+        raise filters.BadFilter("month must be a month such as 2026-10")
+    return month
+
+
+def _run(provider: str, month: dt.date) -> ReconciliationRun:
+    found = runs.latest(provider=get_object_or_404(Provider, name=provider), month=month)
+    if found is None:
+        raise Http404("not compared yet")
+    return found
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # LoginRequiredMiddleware
+    return request.user
+
+
+def _person(request: HttpRequest) -> str:
+    return _user(request).get_username()
