@@ -4,12 +4,13 @@ WhiteNoise gives a file as a plain iterator. Django would gather it in memory fi
 request; read in threads, part by part, it is neither.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
-from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+
+from metering.spend.export import in_threads
 
 
 class InParts:
@@ -26,10 +27,3 @@ class InParts:
         if isinstance(parts, Iterator):
             response.streaming_content = in_threads(parts)
         return response
-
-
-async def in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each part is made in a thread, when it is asked for."""
-    advance = sync_to_async(lambda: next(parts, None))
-    while (part := await advance()) is not None:
-        yield part

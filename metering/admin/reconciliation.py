@@ -20,7 +20,8 @@ from metering.models import (
     VendorReport,
 )
 from metering.reconciliation import admin_keys
-from metering.spend import money, reconciliation_pack
+from metering.spend import money
+from metering.spend.reconciliation import pack as reconciliation_pack
 
 # Every process imports the admin when it starts: from then on closing asks for vendors (importing
 # metering.reconciliation does that), and the month pack has their sheet.

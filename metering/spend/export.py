@@ -146,7 +146,7 @@ def response(
     """``rows`` as a file. ``with_mark`` puts the byte order mark first that Excel needs for UTF-8."""
     parts = _parts(rows, BYTE_ORDER_MARK if with_mark else "")
     # Each server consumes its own kind of iterator without gathering the whole file in memory first.
-    body = _in_threads(parts) if isinstance(request, ASGIRequest) else parts
+    body = in_threads(parts) if isinstance(request, ASGIRequest) else parts
     streamed = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
     streamed["Content-Disposition"] = f'attachment; filename="{name}"'
     streamed["Cache-Control"] = "no-store"
@@ -169,7 +169,8 @@ def _parts(rows: Iterable[tuple[Cell, ...]], lead: str) -> Iterator[bytes]:
         yield part.encode()
 
 
-async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """For an ASGI server: each part is made in a thread, when it is asked for."""
     advance = sync_to_async(lambda: next(parts, None))
     while (part := await advance()) is not None:
         yield part

@@ -2,7 +2,12 @@
 
 from django.urls import path
 
-from metering.spend import budget_views, claims_views, closing_urls, focus_views, reconciliation_urls, views
+from metering.spend import views
+from metering.spend.budgets import views as budget_views
+from metering.spend.claims import views as claims_views
+from metering.spend.exports import views as focus_views
+from metering.spend.months import urls as closing_urls
+from metering.spend.reconciliation import urls as reconciliation_urls
 
 app_name = "spend"
 urlpatterns = [

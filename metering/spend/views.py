@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import bookings, budgets, comparisons, entries, export, figures, filters, queries, trend
+from metering.spend import bookings, comparisons, entries, export, figures, filters, queries, trend
 from metering.spend.access import check_scope, for_spend_readers
+from metering.spend.budgets import standing as budgets
 
 
 @require_safe

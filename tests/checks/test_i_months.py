@@ -14,7 +14,8 @@ from django.urls import reverse
 
 from catalog.models import ApiKey, LanguageModel
 from metering.models import CostEntry, DailySpend
-from metering.spend import closing_entries, closing_urls
+from metering.spend.months import entries as closing_entries
+from metering.spend.months import urls as closing_urls
 from metering.usage import Usage
 from tests import factories
 from tests.metering.closing.conftest import OCTOBER, Books, books, close  # noqa: F401 - a fixture

@@ -20,7 +20,8 @@ from catalog.visibility import Visibility
 from metering import windows
 from metering.closing import steps
 from metering.models import CostEntry, DailySpend
-from metering.spend import closing_pages, filters, queries
+from metering.spend import filters, queries
+from metering.spend.months import pages as closing_pages
 from metering.usage import Usage
 from tests import factories
 

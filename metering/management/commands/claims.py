@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from catalog.models import Provider
 from catalog.visibility import Visibility
 from metering import claims as failed
-from metering.spend import claims, export
+from metering.spend import export
+from metering.spend.claims import rows as claims
 from metering.spend.filters import BadFilter
 
 EVERY_TEAM = Visibility(team_ids=None)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from metering.closing import months, statements
-from metering.spend import closing_pack
+from metering.spend.months import pack as closing_pack
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from django.test import Client
 
 from catalog.models import ApiKey, LanguageModel
 from metering.models import Closing, CostEntry
-from metering.spend import closing_pack
+from metering.spend.months import pack as closing_pack
 from tests import factories
 from tests.metering.closing.conftest import OCTOBER, Books, close
 

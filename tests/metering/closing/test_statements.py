@@ -8,7 +8,7 @@ import pytest
 from metering.closing import reopening, statements
 from metering.closing.statements import Statement
 from metering.models import BillingPeriod
-from metering.spend import closing_documents
+from metering.spend.months import documents as closing_documents
 from metering.usage import Usage
 from tests import factories
 from tests.metering.closing.conftest import LATER, NOVEMBER, OCTOBER, Books, close, corrected

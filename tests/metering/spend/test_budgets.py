@@ -10,8 +10,9 @@ from django.utils import timezone
 from catalog.models import ApiKey, Team
 from catalog.visibility import Visibility
 from metering.models import Limit, LimitWindow
-from metering.spend import budgets, filters, money
-from metering.spend.budgets import Budget
+from metering.spend import filters, money
+from metering.spend.budgets import standing as budgets
+from metering.spend.budgets.standing import Budget
 from tests.metering.spend.conftest import Month
 from tests.metering.spend.test_pages import page, row_of
 

@@ -12,7 +12,8 @@ from catalog.models import ApiKey, Price
 from catalog.visibility import Visibility
 from metering import verification
 from metering.models import CostEntry, Limit, LimitWindow
-from metering.spend import budgets, filters
+from metering.spend import filters
+from metering.spend.budgets import standing as budgets
 from metering.usage import Usage
 from tests import factories
 from tests.metering import house as ledger

@@ -12,8 +12,8 @@ from catalog.visibility import Visibility
 from metering import windows
 from metering.budgets import raises
 from metering.models import BudgetNotice, Limit, LimitRaise, LimitWindow
-from metering.spend import budgets
-from metering.spend.budgets import Budget, Budgets
+from metering.spend.budgets import standing as budgets
+from metering.spend.budgets.standing import Budget, Budgets
 
 MOST_RAISES = 20
 MOST_NOTICES = 20

@@ -5,7 +5,8 @@ import datetime as dt
 from django.urls import path, register_converter
 
 from metering.closing import months
-from metering.spend import closing_views, statement_views
+from metering.spend.months import statements as statement_views
+from metering.spend.months import views as closing_views
 
 
 class MonthConverter:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from metering.models import ReconciliationLine
 from metering.reconciliation import sheet
 from metering.spend.export import Cell
-from metering.spend.reconciliation_pages import Overview, VendorMonth
+from metering.spend.reconciliation.pages import Overview, VendorMonth
 
 COLUMNS: tuple[str, ...] = (
     "month",

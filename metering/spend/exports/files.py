@@ -1,17 +1,17 @@
 """FOCUS files as answers: streamed, so that neither the server nor the reader waits for the whole."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import IO
 
-from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
 from metering.focus import billing_periods, columns, csv_files, exporting, names, parquet_files
 from metering.focus.asked import Export, Unusable
+from metering.spend.export import in_threads
+from metering.spend.exports.asked import Download
 from metering.spend.filters import BadFilter
-from metering.spend.focus_asked import Download
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -26,7 +26,7 @@ def response(request: HttpRequest, asked: Download) -> StreamingHttpResponse:
     """The file. Raises BadFilter where it cannot be made."""
     parts = _MAKERS[asked.form](asked.export)
     # Each server consumes its own kind of iterator without gathering the whole file in memory first.
-    body = _in_threads(parts) if isinstance(request, ASGIRequest) else parts
+    body = in_threads(parts) if isinstance(request, ASGIRequest) else parts
     streamed = StreamingHttpResponse(body, content_type=TYPES[asked.form])
     streamed["Content-Disposition"] = f'attachment; filename="{asked.name}"'
     streamed["Cache-Control"] = "no-store"
@@ -72,9 +72,3 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while part := file.read(BYTES_AT_A_TIME):
             yield part
-
-
-async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    advance = sync_to_async(lambda: next(parts, None))
-    while (part := await advance()) is not None:
-        yield part

@@ -17,9 +17,11 @@ from catalog.approvals import NeedsAnotherPerson
 from catalog.visibility import Visibility
 from metering.closing import obstacles, reopening, steps
 from metering.closing.errors import Refused
-from metering.spend import closing_documents, closing_files, closing_pages, export
+from metering.spend import export
 from metering.spend.access import for_spend_readers
-from metering.spend.closing_forms import DecisionForm, ReasonForm, WaiverForm
+from metering.spend.months import documents, pages
+from metering.spend.months import files as closing_files
+from metering.spend.months.forms import DecisionForm, ReasonForm, WaiverForm
 
 Step = Callable[..., object]
 Page = Callable[..., HttpResponseBase]
@@ -50,7 +52,7 @@ def needs(permission: str) -> Callable[[Step], Page]:
 @require_safe
 @for_spend_readers
 def month_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
-    found = closing_pages.month_list(visibility=seen, at=timezone.now(), zone=_zone())
+    found = pages.month_list(visibility=seen, at=timezone.now(), zone=_zone())
     return render(request, "spend/months.html", {"section": "months", "months": found})
 
 
@@ -62,21 +64,21 @@ def month_page(request: HttpRequest, seen: Visibility, month: dt.date) -> HttpRe
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.CLOSE)
+@needs(pages.CLOSE)
 def begin(request: HttpRequest, month: dt.date) -> None:
     steps.begin(month=month, at=timezone.now(), zone=_zone())
 
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.CLOSE)
+@needs(pages.CLOSE)
 def withdraw(request: HttpRequest, month: dt.date) -> None:
     steps.withdraw(month=month)
 
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.CLOSE)
+@needs(pages.CLOSE)
 def waive(request: HttpRequest, month: dt.date) -> None:
     form = WaiverForm(request.POST)
     if not form.is_valid():
@@ -88,14 +90,14 @@ def waive(request: HttpRequest, month: dt.date) -> None:
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.CLOSE)
+@needs(pages.CLOSE)
 def finish(request: HttpRequest, month: dt.date) -> None:
     steps.finish(month=month, by=_person(request).get_username(), at=timezone.now(), zone=_zone())
 
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.CLOSE)
+@needs(pages.CLOSE)
 def ask_reopening(request: HttpRequest, month: dt.date) -> None:
     form = ReasonForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
@@ -104,7 +106,7 @@ def ask_reopening(request: HttpRequest, month: dt.date) -> None:
 
 @require_POST
 @for_spend_readers
-@needs(closing_pages.DECIDE)
+@needs(pages.DECIDE)
 def decide_reopening(request: HttpRequest, month: dt.date, number: int) -> None:
     form = DecisionForm(request.POST)
     if not form.is_valid():
@@ -125,7 +127,7 @@ def chargeback_csv(request: HttpRequest, seen: Visibility, month: dt.date) -> Ht
 def _month_page(
     request: HttpRequest, seen: Visibility, month: dt.date, *, refused: str = "", status: int = 200
 ) -> HttpResponse:
-    found = closing_pages.month_page(
+    found = pages.month_page(
         month=month, person=_person(request), visibility=seen, at=timezone.now(), zone=_zone()
     )
     if found is None:
@@ -134,7 +136,7 @@ def _month_page(
         "section": "months",
         "found": found,
         "refused": refused,
-        "can_make_pdf": closing_documents.can_make_pdf(),
+        "can_make_pdf": documents.can_make_pdf(),
     }
     return render(request, "spend/month.html", shown, status=status)
 

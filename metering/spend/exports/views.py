@@ -11,8 +11,10 @@ from django.views.decorators.http import require_safe
 from catalog.visibility import Visibility
 from metering.focus import BILLED_COSTS, VERSIONS
 from metering.focus.parquet_files import is_available
-from metering.spend import closing_pages, focus_asked, focus_files
 from metering.spend.access import for_spend_readers
+from metering.spend.exports import asked as focus_asked
+from metering.spend.exports import files as focus_files
+from metering.spend.months import pages as closing_pages
 
 
 @require_safe

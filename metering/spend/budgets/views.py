@@ -18,9 +18,9 @@ from catalog.visibility import Visibility
 from metering.budgets import raises
 from metering.budgets.raises import RaiseRefused
 from metering.models import Limit
-from metering.spend import budget_pages
 from metering.spend.access import for_spend_readers
-from metering.spend.budget_forms import AskForm, DecisionForm
+from metering.spend.budgets import pages as budget_pages
+from metering.spend.budgets.forms import AskForm, DecisionForm
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, P], HttpResponseBase]

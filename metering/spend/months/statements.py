@@ -18,9 +18,12 @@ from django.views.decorators.http import require_safe
 from catalog.visibility import Visibility
 from metering.closing import months, statements
 from metering.closing.statements import Statement
-from metering.spend import closing_documents, closing_files, closing_pack, closing_pages, export
+from metering.spend import export
 from metering.spend.access import for_spend_readers
-from metering.spend.closing_documents import PdfUnavailable
+from metering.spend.months import documents as closing_documents
+from metering.spend.months import files, pages
+from metering.spend.months import pack as closing_pack
+from metering.spend.months.documents import PdfUnavailable
 
 PART = 1 << 16
 
@@ -55,7 +58,7 @@ def statement_pdf(request: HttpRequest, seen: Visibility, month: dt.date, team_i
 @for_spend_readers
 def statement_csv(request: HttpRequest, seen: Visibility, month: dt.date, team_id: int) -> HttpResponseBase:
     found = _statement(request, seen, month, team_id)
-    rows = closing_files.lines([found])
+    rows = files.lines([found])
     return export.response(request, rows, name=f"{_stem(found)}.csv", with_mark="bom" in request.GET)
 
 
@@ -77,7 +80,7 @@ def pack(request: HttpRequest, seen: Visibility, month: dt.date) -> HttpResponse
 
 
 def _statement(request: HttpRequest, seen: Visibility, month: dt.date, team_id: int) -> Statement:
-    team = closing_pages.find_team(team_id=team_id, visibility=seen)
+    team = pages.find_team(team_id=team_id, visibility=seen)
     if team is None:
         raise Http404("no such team")
     found = statements.statement(

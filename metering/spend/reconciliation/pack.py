@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from metering.models import Closing
 from metering.reconciliation import write_sheet
-from metering.spend import closing_pack
-from metering.spend.closing_pack import File, Out
+from metering.spend.months import pack as closing_pack
+from metering.spend.months.pack import File, Out
 
 
 class _Encoded:

@@ -7,8 +7,9 @@ from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
 from metering import claims as failed
-from metering.spend import claims, export
+from metering.spend import export
 from metering.spend.access import for_spend_readers
+from metering.spend.claims import rows as claims
 from metering.spend.filters import BadFilter
 
 

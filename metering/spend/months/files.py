@@ -10,9 +10,9 @@ from decimal import Decimal
 from catalog.visibility import Visibility
 from metering.closing import months, statements
 from metering.closing.statements import Statement
-from metering.spend import closing_pages
-from metering.spend.closing_pages import TeamRow
 from metering.spend.export import Cell
+from metering.spend.months import pages as closing_pages
+from metering.spend.months.pages import TeamRow
 
 CHARGEBACK_COLUMNS = (
     "row",

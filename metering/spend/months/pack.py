@@ -19,8 +19,11 @@ from catalog.visibility import Visibility
 from metering import focus
 from metering.closing import months, statements
 from metering.models import Closing
-from metering.spend import closing_documents, closing_entries, closing_files, export
+from metering.spend import export
 from metering.spend.export import Cell
+from metering.spend.months import documents
+from metering.spend.months import entries as closing_entries
+from metering.spend.months import files as closing_files
 
 EVERYONE = Visibility(team_ids=None)
 READABLE = 0o644 << 16
@@ -62,12 +65,12 @@ def name(closing: Closing) -> str:
 
 
 def the_statements(closing: Closing) -> Iterator[File]:
-    with_pdf = closing_documents.can_make_pdf()
+    with_pdf = documents.can_make_pdf()
     for statement in statements.of_month(closing):
         stem = f"statements/{statement.number.replace('/', '-')}"
-        yield File(f"{stem}.html", _bytes(closing_documents.html(statement).encode()))
+        yield File(f"{stem}.html", _bytes(documents.html(statement).encode()))
         if with_pdf:
-            yield File(f"{stem}.pdf", _bytes(closing_documents.pdf(statement)))
+            yield File(f"{stem}.pdf", _bytes(documents.pdf(statement)))
 
 
 def totals(closing: Closing) -> Iterator[File]:

@@ -11,9 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.models import Provider
 from metering.models import Reason, ReconciliationLine, ReconciliationRun, SignOff
 from metering.reconciliation import explaining, importing, runs, signing
-from metering.spend import export, filters, reconciliation_export, reconciliation_pages, reconciliation_rows
-from metering.spend.reconciliation_access import COMPARE, EXPLAIN, IMPORT, SIGN, for_finance, needs
-from metering.spend.reconciliation_forms import ExplainForm, SignForm, UploadForm
+from metering.spend import export, filters
+from metering.spend.reconciliation import export as reconciliation_export
+from metering.spend.reconciliation import pages
+from metering.spend.reconciliation import rows as reconciliation_rows
+from metering.spend.reconciliation.access import COMPARE, EXPLAIN, IMPORT, SIGN, for_finance, needs
+from metering.spend.reconciliation.forms import ExplainForm, SignForm, UploadForm
 
 
 @require_safe
@@ -25,7 +28,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 @for_finance
 def overview_csv(request: HttpRequest) -> HttpResponseBase:
-    found = reconciliation_pages.overview(month=_asked_month(request), now=timezone.now())
+    found = pages.overview(month=_asked_month(request), now=timezone.now())
     rows = reconciliation_export.overview_rows(found)
     name = f"reconciliation-{found.month:%Y-%m}.csv"
     return export.response(request, rows, name=name, with_mark="bom" in request.GET)
@@ -51,7 +54,7 @@ def vendor_month(request: HttpRequest, provider: str, month: dt.date) -> HttpRes
     vendor = get_object_or_404(Provider, name=provider)
     day = filters.read_day(request.GET, "day")
     now = timezone.now()
-    found, strip = reconciliation_pages.vendor_month(provider=vendor, month=month, now=now)
+    found, strip = pages.vendor_month(provider=vendor, month=month, now=now)
     run = found.run
     shown = {
         "section": "reconciliation",
@@ -132,7 +135,7 @@ def second(request: HttpRequest, provider: str, month: dt.date, sign_off: int) -
 def _overview(request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
     shown = {
         "section": "reconciliation",
-        "found": reconciliation_pages.overview(month=_asked_month(request), now=timezone.now()),
+        "found": pages.overview(month=_asked_month(request), now=timezone.now()),
         "form": form,
         "may_import": request.user.has_perm(IMPORT),
     }

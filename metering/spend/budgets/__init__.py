@@ -1,0 +1,1 @@
+"""Budgets: how each stands, and asking for more."""

@@ -1,0 +1,1 @@
+"""Spend on failed attempts, as a claim."""

@@ -1,0 +1,1 @@
+"""Months: closing them, statements, the pack."""
