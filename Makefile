@@ -64,7 +64,7 @@ demo: setup
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/development
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 clients: $(VENV)/clients/installed
 

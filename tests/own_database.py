@@ -5,6 +5,7 @@ finds the tables of our apps empty.
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from django.db import connection, connections
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from psycopg import sql
 
+_numbers = itertools.count(1)
 APPS = ("catalog", "metering", "proxy")
 
 
@@ -21,7 +23,7 @@ APPS = ("catalog", "metering", "proxy")
 def copied(suffix: str) -> Iterator[str]:
     """The name of the copy. Nobody may be using the migrated test database at this moment."""
     with _migrated() as template, psycopg.connect(conninfo(dbname="postgres"), autocommit=True) as server:
-        name = f"{template}_{suffix}_{os.getpid()}"
+        name = f"{template}_{suffix}_{os.getpid()}_{next(_numbers)}"
         connections.close_all()
         server.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))

@@ -1,9 +1,9 @@
 """Who may do what with the books: two more roles, and what the others may of the new tables.
 
 Auditor         sees everything that Finance sees, and exports; changes nothing
-Finance         the same; corrects, closes months, reconciles, drafts prices, asks for raises
+Finance         the same; corrects, closes months, reconciles, drafts prices
 Approver        sees everything; decides what others ask for: drafts of prices, raises, reopening a month
-Catalog admin   keeps the catalog, as before; decides about other people's drafts of prices
+Catalog admin   keeps the catalog and drafts prices, as before; decides about none
 Platform admin  everything but what nobody may
 Team lead       as before; asks for raises of their own teams (by leading them, without a permission)
 
@@ -40,14 +40,14 @@ RECONCILING = {  # whoever may add a report, a comparison or an explanation does
     ),
 }
 DECIDING = {"approve_priceproposal", "approve_limitraise", "approve_reopening", "sign_reconciliation"}
-FINANCE = {"correct_costentry", "close_billingperiod", "ask_limitraise", "add_priceproposal"} | RECONCILING
+FINANCE = {"correct_costentry", "close_billingperiod", "add_priceproposal"} | RECONCILING
 KEEPING = SECRET | {f"{verb}_{model}" for verb in ("add", "change", "delete") for model in KEPT_BY_PEOPLE}
 ROLES = {
     "Finance": SEEN | FINANCE,
     "Approver": SEEN | DECIDING,
     "Auditor": SEEN,
-    "Catalog admin": SEEN | {"approve_priceproposal"},
-    "Platform admin": SEEN | FINANCE | DECIDING | KEEPING,
+    "Catalog admin": SEEN,
+    "Platform admin": SEEN | FINANCE | DECIDING | KEEPING | {"ask_limitraise"},
     "Team lead": {"view_limitraise"},
 }
 NEW = ("Approver", "Auditor")  # begin with what Finance saw until now

@@ -174,7 +174,7 @@ def _entry_from(row: CostEntry, prices: Rows) -> Entry:
         served_model=row.served_model,
         usage={bucket: getattr(row, bucket) for bucket in BUCKETS},
         usage_source=row.usage_source,
-        usage_words=row.get_usage_source_display(),
+        usage_words=_usage_words(row),
         cost=row.cost,
         cost_reason=row.cost_reason,
         cost_words=row.get_cost_reason_display(),
@@ -219,3 +219,10 @@ def _price_row(price: Price | None) -> PriceRow | None:
         above_input_tokens=price.above_input_tokens,
         source=price.source,
     )
+
+
+def _usage_words(row: CostEntry) -> str:
+    """Nobody reports the usage of a call that was refused or never arrived: it is none."""
+    if row.cost_reason == CostEntry.CostReason.NOT_BILLED:
+        return "none: refused, or never reached the vendor"
+    return row.get_usage_source_display()

@@ -267,7 +267,7 @@ class House:
         for pid in self.worker_pids():
             with self.worker(pid) as worker:
                 until(
-                    lambda w=worker: w.ask("/v1/models", key=key)[0] == 200, seconds=2, what="a new key works"
+                    lambda w=worker: w.ask("/v1/models", key=key)[0] == 200, seconds=5, what="a new key works"
                 )
 
     def verify(self) -> None:

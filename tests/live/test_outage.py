@@ -167,7 +167,7 @@ async def test_under_load_every_vendor_call_has_one_entry_whatever_was_killed(
     assert notes.received > before
     assert {refusal[:2] for refusal in notes.refused} <= {(503, "ledger_unavailable"), (503, "starting")}
     assert notes.refused
-    assert bool(notes.broken) == ("worker" in disturbed)
+    assert not notes.broken or "worker" in disturbed  # the one that was killed may have had no call
     house.balanced()
     outages.booked_as_told(house, notes)
 

@@ -22,7 +22,7 @@ DECIDING = {"approve_priceproposal", "approve_limitraise", "approve_reopening", 
 ALIASES = {
     f"{verb}_{model}" for verb in ("add", "change", "delete") for model in ("vendoralias", "vendoraccount")
 }
-FINANCE = {"correct_costentry", "close_billingperiod", "ask_limitraise", "add_priceproposal"}
+FINANCE = {"correct_costentry", "close_billingperiod", "add_priceproposal"}
 RECONCILING = {"add_vendorreport", "add_reconciliationrun", "add_gapexplanation"}
 FINANCE |= {"sign_reconciliation"} | RECONCILING | ALIASES
 # What proxy/0002_roles adds: everybody who sees the catalog sees how the vendors are doing.
@@ -72,7 +72,6 @@ def test_catalog_admins_keep_prices_and_credentials_and_delete_nothing_else() ->
         {f"{verb}_{model}" for verb in ("add", "change") for model in kept}
         | credentials
         | {"change_credentialstate"}  # lets one that rests be used again
-        | {"approve_priceproposal"}
     )
 
 

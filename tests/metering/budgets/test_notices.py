@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from metering.budgets import notices
 from metering.models import BudgetNotice, Limit, NoticeDelivery
 from tests import factories
 from tests.metering import house as h
@@ -168,7 +169,7 @@ def test_only_one_worker_looks_at_a_time(own: str, own_house: House, limit: Limi
 
     async def while_another_looks() -> int:
         async with notifiers(own, 2) as [one, other], one._pool.connection() as held, held.transaction():
-            await held.execute("SELECT pg_advisory_xact_lock(814003)")
+            await held.execute(notices.LEADER.replace("try_", ""))
             return await other.look(at=AT)
 
     assert asyncio.run(while_another_looks()) == 0
