@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Self
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from catalog.visibility import Visibility
 from metering.models import CostEntry
@@ -20,12 +21,23 @@ FAILED = ("error", "cut", "lost")  # as the rollup counts ``failed``: a caller w
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What entries add up to, read from the ledger. ``cost`` None: nothing of it is known (USD)."""
+
+    entries: int
+    corrections: int
+    cost: Decimal | None
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """``total`` is what all matching entries add up to, when the rollup can say."""
+    """``total`` is what all matching entries add up to, when the rollup can say, else ``sums`` says it."""
 
     entries: tuple[Entry, ...]
     older: int | None  # the ``before`` of the next page
     total: Totals | None
+    sums: Sums | None
 
     @property
     def any_reported(self) -> bool:
@@ -52,7 +64,7 @@ class LedgerRows(QuerySet[CostEntry]):
         if filters.error:
             rows = rows.filter(error_class=filters.error)
         if filters.outcome == "failed":
-            rows = rows.filter(outcome__in=FAILED).exclude(kind="correction")
+            rows = rows.filter(outcome__in=FAILED)  # with their corrections: money adds up
         elif filters.outcome:
             rows = rows.filter(outcome=filters.outcome)
         if filters.cost == "unknown":
@@ -71,6 +83,12 @@ class LedgerRows(QuerySet[CostEntry]):
         answer_priced = known.filter(corrects__corrects=OuterRef("pk"), corrects__cost__isnull=True)
         unknown = self.filter(cost__isnull=True).exclude(kind="correction")
         return unknown.exclude(Exists(priced_later)).exclude(Exists(answer_priced))
+
+    def summed(self) -> Sums:
+        """Two queries over the matching rows."""
+        corrections = Count("pk", filter=Q(kind="correction"))
+        found = self.order_by().aggregate(entries=Count("pk"), corrections=corrections, cost=Sum("cost"))
+        return Sums(**found, unknown=self.order_by().still_unknown().count())
 
     def with_names(self) -> Self:
         return self.select_related("team", "api_key", "model__provider", "price", "batch")
@@ -93,14 +111,19 @@ def searched(text: str) -> Q:
 
 
 def page(*, filters: EntryFilters, visibility: Visibility) -> Page:
-    """The newest matching entries. Two queries at most, whatever the ledger's size."""
-    rows = ledger_rows().seen_by(visibility).matching(filters).with_names().order_by("-id")
+    """The newest matching entries. Two queries, whatever the ledger's size. Where the rollup does not know
+    what is asked for, two more, over the matching rows alone."""
+    matching = ledger_rows().seen_by(visibility).matching(filters)
+    rows = matching.with_names().order_by("-id")
     if filters.before is not None:
         rows = rows.filter(id__lt=filters.before)
     found = entries_from(rows[: PAGE_SIZE + 1])
     shown = tuple(found[:PAGE_SIZE])
-    total = queries.total(filters=filters.spend, visibility=visibility) if filters.in_rollup else None
-    return Page(entries=shown, older=shown[-1].id if len(found) > PAGE_SIZE else None, total=total)
+    older = shown[-1].id if len(found) > PAGE_SIZE else None
+    if filters.in_rollup:
+        total = queries.total(filters=filters.spend, visibility=visibility)
+        return Page(entries=shown, older=older, total=total, sums=None)
+    return Page(entries=shown, older=older, total=None, sums=matching.summed())
 
 
 def all_entries(*, filters: EntryFilters, visibility: Visibility) -> Iterator[Entry]:

@@ -303,6 +303,25 @@ def test_failed_are_the_same_on_the_page_and_in_the_list(finance: Client, month:
     assert (total["failed"], [row["outcome"] for row in listed]) == ("1", ["lost"])
 
 
+def test_a_narrowed_list_says_what_it_adds_up_to_with_its_corrections(finance: Client, month: Month) -> None:
+    price = month.haiku.prices.get()
+    failed = {"key": month.search, "model": month.haiku, "price": price, "outcome": "cut"}
+    cut = factories.make_entry(**failed, cost=Decimal("0.0005"), usage=Usage(output=1))
+    factories.make_entry(
+        **failed,
+        request_id=cut.request_id,
+        kind="correction",
+        corrects_id=cut.pk,
+        note="a credit",
+        cost=Decimal("-0.0002"),
+        usage=Usage(),
+    )
+    listed = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=cut")
+    assert "All matching entries together: $0.0003000 , 2 entries, 1 of them correction." in text_of(listed)
+    failures = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=failed")
+    assert "3 entries, 1 of them correction; excludes 1 of unknown cost." in text_of(failures)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles"])
 def test_each_entry_is_in_exactly_one_day_of_the_business_time_zone(
     finance: Client, month: Month, settings: Settings, zone: str
