@@ -174,9 +174,7 @@ def _book_many(calls: int) -> None:
             " FROM metering_costentry, generate_series(1, %s) n",
             [calls - 1],
         )
-        cursor.execute(
-            "ANALYZE metering_costentry"
-        )  # autovacuum sees no transaction
+        cursor.execute("ANALYZE metering_costentry")  # autovacuum sees no transaction
 
 
 class _Sink:

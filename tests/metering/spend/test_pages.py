@@ -319,7 +319,7 @@ def test_a_narrowed_list_says_what_it_adds_up_to_with_its_corrections(finance: C
     listed = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=cut")
     assert "All matching entries together: $0.0003000 , 2 entries, 1 of them correction." in text_of(listed)
     failures = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=failed")
-    assert "3 entries, 1 of them correction; excludes 1 of unknown cost." in text_of(failures)
+    assert "3 entries, 1 of them correction; excludes 1 of unknown cost" in text_of(failures)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles"])
