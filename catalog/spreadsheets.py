@@ -10,16 +10,25 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from xml.etree import ElementTree
 
 MOST_BYTES = 2_000_000  # of the file
-MOST_UNPACKED = 40_000_000  # of one of its parts
+MOST_UNPACKED = 10_000_000  # of one of its parts
 MOST_ROWS = 20_000
+MOST_COLUMNS = 64
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, ElementTree.ParseError),
+    *(KeyError, IndexError, ValueError, RuntimeError, NotImplementedError),  # encrypted, or packed otherwise
+)
 
 
 class Unreadable(Exception):
@@ -30,7 +39,8 @@ def rows(*, name: str, content: bytes) -> list[list[str]]:
     """The table's rows as text, escapes for formulas taken away. Raises Unreadable."""
     if len(content) > MOST_BYTES:
         raise Unreadable(f"the file has more than {MOST_BYTES:,} bytes: split it")
-    found = list(_xlsx(content) if name.lower().endswith(".xlsx") else _csv(content))
+    read = _xlsx(content) if name.lower().endswith(".xlsx") else _csv(content)
+    found = list(islice(read, MOST_ROWS + 1))
     if len(found) > MOST_ROWS:
         raise Unreadable(f"the file has more than {MOST_ROWS:,} rows: split it")
     if any("\0" in cell for row in found for cell in row):
@@ -67,7 +77,7 @@ def _xlsx(content: bytes) -> Iterator[list[str]]:
         with zipfile.ZipFile(io.BytesIO(content)) as book:
             strings = _strings(book)
             yield from _cells(_part(book, SHEET), strings)
-    except (zipfile.BadZipFile, KeyError, IndexError, ValueError, ElementTree.ParseError) as error:
+    except UNREADABLE as error:
         raise Unreadable(f"the file is not an XLSX table: {error}") from error
 
 
@@ -77,8 +87,8 @@ def _part(book: zipfile.ZipFile, name: str) -> ElementTree.Element:
         text = part.read(MOST_UNPACKED + 1)
     if len(text) > MOST_UNPACKED:
         raise Unreadable("the file unpacks to too much: split it")
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise Unreadable("the file declares entities")
+    if b"\0" in text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # NUL: another encoding would hide them
+        raise Unreadable("the file declares entities, or is not UTF-8")
     return ElementTree.fromstring(text)  # noqa: S314 - without entities there is nothing to expand
 
 
@@ -103,11 +113,15 @@ def _cells(sheet: ElementTree.Element, strings: list[str]) -> Iterator[list[str]
         number = int(row.get("r", line + 1))
         if number > MOST_ROWS:
             raise Unreadable(f"the file has more than {MOST_ROWS:,} rows: split it")
+        if number <= line:
+            raise ValueError(f"row {number} comes after row {line}")
         yield from ([] for _ in range(line + 1, number))
         line = number
         values: list[str] = []
         for cell in row.findall(f"{MAIN}c"):
             column = _column(cell.get("r", "")) if cell.get("r") else len(values)
+            if column >= MOST_COLUMNS:
+                raise Unreadable(f"the file has more than {MOST_COLUMNS} columns")
             values += [""] * (column - len(values))
             values.append(_value(cell, strings))
         yield values

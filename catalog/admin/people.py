@@ -26,8 +26,12 @@ class PeopleAdmin(NobodyDeletes, UserAdmin):  # type: ignore[type-arg]
         return ", ".join(group.name for group in user.groups.all()) or "none"
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """A name is for good: what somebody drafted or decided is kept under it."""
         fixed = tuple(super().get_readonly_fields(request, obj))
-        return fixed if _is_superuser(request) else (*fixed, "is_superuser", "user_permissions")
+        if _is_superuser(request):
+            return fixed
+        named = ("username",) if obj is not None else ()
+        return (*fixed, *named, "is_superuser", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)

@@ -1,6 +1,7 @@
 """Raises, webhooks, and the log of what people were told of budgets."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
@@ -92,10 +93,23 @@ class WebhookAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Webhook]):
         return answer
 
 
-class Deliveries(NobodyWrites, admin.TabularInline[NoticeDelivery, BudgetNotice]):
+class WhereTo(HiddenColumns):
+    """Whoever has a webhook's whole address can post to it: most people see its host."""
+
+    hidden_columns = frozenset({"address", "webhook"})
+    readonly_fields = ("where",)
+
+    @admin.display(description="to")
+    def where(self, delivery: NoticeDelivery) -> str:
+        if delivery.channel == "email":
+            return delivery.address
+        return f"{urlsplit(delivery.address).hostname} ..."
+
+
+class Deliveries(NobodyWrites, WhereTo, admin.TabularInline[NoticeDelivery, BudgetNotice]):
     model = NoticeDelivery
     extra = 0
-    fields = ["channel", "address", "state", "tries", "next_try_at", "last_answer", "delivered_at"]
+    fields = ["channel", "where", "state", "tries", "next_try_at", "last_answer", "delivered_at"]
 
 
 @admin.register(BudgetNotice)
@@ -109,12 +123,12 @@ class BudgetNoticeAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[BudgetN
 
 
 @admin.register(NoticeDelivery)
-class NoticeDeliveryAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[NoticeDelivery]):
+class NoticeDeliveryAdmin(OnlyVisibleTeams, NobodyWrites, WhereTo, admin.ModelAdmin[NoticeDelivery]):
     team_lookup = "notice__limit__team"
     list_display = [
         "notice",
         "channel",
-        "address",
+        "where",
         "state",
         "tries",
         "next_try_at",
@@ -123,7 +137,8 @@ class NoticeDeliveryAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[Notic
     ]
     list_filter = ["state", "channel"]
     list_select_related = [f"notice__{path}" for path in OF_LIMIT]
-    search_fields = ["address", "=notice__event_id"]
+    search_fields = ["=notice__event_id"]
+    fields = ["notice", "channel", "where", "state", "tries", "next_try_at", "last_answer", "delivered_at"]
     actions = ["send_again"]
 
     def has_send_permission(self, request: HttpRequest) -> bool:

@@ -200,4 +200,5 @@ class NoticeDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} to {self.address}"
+        """Without the rest of a webhook's address: whoever has it can post there."""
+        return f"{self.channel} to {self.address.split('/')[2] if '://' in self.address else self.address}"

@@ -29,7 +29,7 @@ def of(*, provider: Provider, address: str, confirmed: bool) -> str:
             raise NoAdminKey(
                 f"The admin key was entered for {kept.origin}; {provider.name} is elsewhere now."
             )
-        return vault.decrypt(kept.api_key_encrypted)
+        return _whole(vault.decrypt(kept.api_key_encrypted))
     variable = (kept.api_key_env if kept is not None else "") or VARIABLES.get(provider.kind, "")
     key = os.environ.get(variable, "") if variable else ""
     if not key:
@@ -42,6 +42,13 @@ def of(*, provider: Provider, address: str, confirmed: bool) -> str:
             f"{variable} is sent to the vendor alone, and {provider.name} is at {origin_of(address)}: name"
             " the address with --base-url to confirm it."
         )
+    return _whole(key)
+
+
+def _whole(key: str) -> str:
+    """Without the line break that a file ends with; with one inside it would be no header, and be printed."""
+    if not (key := key.strip()).isprintable():
+        raise NoAdminKey("The admin key has characters that no key has: enter it again.")
     return key
 
 

@@ -145,7 +145,8 @@ def _answered(
                 if len(answer.content) > MOST_BYTES:
                     raise FetchFailed(f"{url} answered with more than {MOST_BYTES:,} bytes")
                 return answer.content
-            trouble, wait = f"{answer.status_code} {answer.text[:300]}", answer.headers.get("retry-after")
+            said = answer.text.replace(key, "(the key)")[:300]
+            trouble, wait = f"{answer.status_code} {said}", answer.headers.get("retry-after")
             if answer.status_code not in PASSING:
                 break
         if attempt < TRIES:

@@ -128,3 +128,30 @@ def test_text_that_a_spreadsheet_would_run_comes_back_as_it_was(text: str) -> No
 @pytest.mark.parametrize("text", ["", "gpt-4o", "'quoted'", "2.50"])
 def test_other_text_is_left_alone(text: str) -> None:
     assert spreadsheets.escaped(text) == spreadsheets.unescaped(text) == text
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        '<row r="1"><c r="ZZZ1"><v>1</v></c></row>',
+        "".join(f'<row r="{number}"/>' for number in (1, 20_000, 1, 20_000)),
+    ],
+)
+def test_a_small_file_that_means_a_huge_table_is_refused(sheet: str) -> None:
+    """A kilobyte must not fill the memory of the process that serves calls."""
+    with pytest.raises(Unreadable):
+        read(xlsx(sheet))
+
+
+def test_entities_do_not_hide_in_another_encoding() -> None:
+    with pytest.raises(Unreadable, match="UTF-8"):
+        read(in_utf_16(xlsx('<row r="1"><c r="A1"><v>1</v></c></row>')))
+
+
+def in_utf_16(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(out, "w") as after:
+        for name in before.namelist():
+            text = before.read(name).decode().replace("UTF-8", "UTF-16")
+            after.writestr(name, text.encode("utf-16"))
+    return out.getvalue()

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from metering import verification
 from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend
@@ -18,8 +19,13 @@ IN_OCTOBER = dt.datetime(2026, 10, 31, 23, 59, tzinfo=dt.UTC)
 IN_NOVEMBER = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 
 
+COLUMNS = """SELECT column_name FROM information_schema.columns
+    WHERE table_name = 'metering_costentry' AND column_name NOT IN ('id', 'attempt')"""
+
+
 @pytest.fixture(autouse=True)
-def _books_balance(house: House) -> object:
+def _books_balance(request: pytest.FixtureRequest) -> object:
+    request.getfixturevalue("own_house" if "own" in request.fixturenames else "house")
     yield
     assert verification.verify().differences == []
 
@@ -164,3 +170,33 @@ def test_a_batch_that_is_done_never_changes(house: House) -> None:
     for change in ({"amount": 0}, {"state": "running", "done_at": None}):
         with pytest.raises(IntegrityError, match="only grows"), transaction.atomic():
             CorrectionBatch.objects.filter(pk=batch.pk).update(**change)
+
+
+def test_a_temporary_table_does_not_stand_in_for_the_closed_months(house: House) -> None:
+    book(house, IN_OCTOBER)
+    close(OCTOBER)
+    copy = CostEntry.objects.get()
+    copy.pk, copy.attempt = None, 2
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE metering_billingperiod (id bigint, month date, status text) ON COMMIT DROP"
+        )
+
+    with pytest.raises(IntegrityError, match="the books of 2026-10 are closed"), transaction.atomic():
+        copy.save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE pg_temp.metering_billingperiod")
+
+
+def test_a_transaction_that_does_not_see_the_close_books_nothing(own: str, own_house: House) -> None:
+    book(own_house, IN_OCTOBER)
+    with psycopg.connect(own) as late:
+        late.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        columns = [row[0] for row in late.execute(COLUMNS).fetchall()]
+        close(OCTOBER)
+        names = ", ".join(columns)
+        with pytest.raises(psycopg.errors.RestrictViolation, match="READ COMMITTED"):
+            late.execute(
+                f"INSERT INTO metering_costentry (attempt, {names}) SELECT 2, {names} FROM metering_costentry"
+            )
+    assert CostEntry.objects.count() == 1

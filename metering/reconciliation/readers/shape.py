@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from metering.reconciliation.readers.lines import UnreadableReport, kept
@@ -64,9 +64,9 @@ class Node:
             raise self.wrong("a decimal number")
         try:
             number = kept(Decimal(written))
-        except InvalidOperation as error:
+        except DecimalException as error:
             raise self.wrong("a decimal number") from error
-        if abs(number) >= Decimal(10) ** 15:
+        if number and number.adjusted() >= 15:  # arithmetic with an exponent of any size overflows
             raise self.wrong("a number below 10^15")
         return number
 
@@ -85,10 +85,10 @@ class Node:
     def moment(self) -> dt.datetime:
         """RFC 3339, ``2026-10-01 07:00:00 UTC`` (BigQuery), or Unix seconds; always with a zone."""
         if isinstance(self.value, int | Decimal) and not isinstance(self.value, bool):
-            return self._from_seconds(int(self.value))
+            return self._from_seconds(int(self.decimal()))  # bounded: 1e9999999 is a number, too
         written = self.text().replace(" UTC", "+00:00")
-        if written.isdigit():
-            return self._from_seconds(int(written))
+        if written.isascii() and written.isdecimal():
+            return self._from_seconds(int(self.decimal()))
         try:
             found = dt.datetime.fromisoformat(written)
         except ValueError as error:

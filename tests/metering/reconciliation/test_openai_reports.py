@@ -238,3 +238,10 @@ def test_empty_buckets_do_not_say_of_what() -> None:
         openai.read(empty, file="page.json")
     [report] = openai.read(empty, file="page.json", kind="usage")
     assert (report.kind, report.lines) == ("usage", ())
+
+
+@pytest.mark.parametrize("when", [b"1e9999999", b"1e100000", b'"\xc2\xb2"'])
+def test_a_moment_that_is_no_moment_is_refused_at_once(when: bytes) -> None:
+    """A whole number of ten million digits would keep the process from everything else."""
+    with pytest.raises(UnreadableReport):
+        read(DOCUMENTED.replace(b"1730419200", when))
