@@ -69,7 +69,7 @@ def test_a_new_price_reaches_both_workers(house: House, workers: list[Worker]) -
 def test_a_planned_price_begins_by_itself(house: House, workers: list[Worker]) -> None:
     """Nobody tells the workers anything at that moment: they knew of it before."""
     [now] = house.sql(
-        "SELECT to_char(now() + interval '2 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS later"
+        "SELECT to_char(now() + interval '6 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS later"
     )
     house.apply(
         '[[models]]\nprovider = "local"\nname = "planned"\n'
@@ -81,7 +81,7 @@ def test_a_planned_price_begins_by_itself(house: House, workers: list[Worker]) -
     for worker in workers:
         until(
             lambda w=worker: cost_told(w, "planned") == Decimal("0.000051"),
-            seconds=4,
+            seconds=10,
             what="the planned price",
         )
 
