@@ -39,6 +39,8 @@ def budget(left: Decimal | None) -> str:
 @register.filter
 def about(number: Decimal) -> str:
     """A quotient to one decimal, below 1 to two: ``7.2``, ``0.15``."""
+    if 0 < number < Decimal("0.01"):
+        return "less than 0.01"
     places = Decimal("0.1") if number >= 1 or number == 0 else Decimal("0.01")
     return f"{number.quantize(places, rounding=ROUND_HALF_UP):,f}"
 

@@ -42,3 +42,10 @@ def test_the_slowest_of_too_few_calls_is_not_told() -> None:
 
 def test_an_objective_keeps_its_digits() -> None:
     assert words.objective(Decimal("0.9995")) == "99.95 %"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [("7.24", "7.2"), ("0.15", "0.15"), ("0.001", "less than 0.01"), ("0", "0.0")]
+)
+def test_a_quotient_that_is_not_nothing_is_not_shown_as_nothing(number: str, shown: str) -> None:
+    assert words.about(Decimal(number)) == shown
