@@ -8,7 +8,9 @@ sheet shows. Dates are numbers with a format; they come out as numbers: whoever 
 
 import csv
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,7 +28,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, ElementTree.ParseError),
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, ElementTree.ParseError),
+    *(EOFError, OSError, struct.error),  # what is cut off
     *(KeyError, IndexError, ValueError, RuntimeError, NotImplementedError),  # encrypted, or packed otherwise
 )
 

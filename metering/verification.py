@@ -1,6 +1,7 @@
-"""Proves the books: rollup == ledger, held == open holds, spent and exposed == entries (invariant 7).
+"""Proves the books: rollup == ledger, summaries == ledger up to their mark, held == open holds, spent and
+exposed == entries (invariant 7).
 
-All three are read in one repeatable-read transaction, so a busy gateway verifies as well as a quiet one.
+All are read in one repeatable-read transaction, so a busy gateway verifies as well as a quiet one.
 """
 
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from metering.summaries import checks
 from metering.usage import BUCKETS
 
 GROUP = ("day", "team_id", "api_key_id", "model_id", "route", "period")
@@ -126,7 +128,8 @@ def verify() -> Report:
             " (SELECT count(*) FROM metering_hold)"
         )
         entries, windows, holds = cursor.fetchone()
-        return Report(entries, windows, holds, [*_rollup(cursor), *_windows(cursor), *_strays(cursor)])
+        found = [*_rollup(cursor), *_windows(cursor), *_strays(cursor), *_summaries(cursor)]
+        return Report(entries, windows, holds, found)
 
 
 def _rollup(cursor: Any) -> Iterator[Difference]:
@@ -157,3 +160,11 @@ def _strays(cursor: Any) -> Iterator[Difference]:
     cursor.execute(STRAY_HOLDS)
     for request_id, window, amount in cursor.fetchall():
         yield Difference("hold on a missing window", f"request {request_id}, window {window}", amount, None)
+
+
+def _summaries(cursor: Any) -> Iterator[Difference]:
+    for check in checks.ALL:
+        cursor.execute(check.query)
+        for *group, kept, ledger in cursor.fetchall():
+            where = ", ".join(f"{name} {value}" for name, value in zip(check.group, group, strict=True))
+            yield Difference(check.what, where, kept, ledger)

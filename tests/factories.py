@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 
 from catalog.models import ApiKey, LanguageModel, Price, Provider, Team
-from metering.models import CostEntry
+from metering.models import BillingPeriod, Closing, CostEntry, Reopening
 from metering.usage import BUCKETS, Usage
 
 AT = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
@@ -164,3 +164,38 @@ RATES = {
     "audio_output",
     "per_request",
 }
+
+
+def make_closed_month(month: dt.date) -> BillingPeriod:
+    """Closed with an empty closing: for tests of what a closed month refuses, not of closing it."""
+    period, _ = BillingPeriod.objects.update_or_create(month=month, defaults={"status": "closing"})
+    Closing.objects.create(
+        period=period,
+        version=1 + period.closings.count(),
+        closed_at=AT,
+        closed_by="ann",
+        time_zone="UTC",
+        entries=0,
+        unpriced=0,
+        amount=Decimal(0),
+        price_list="0" * 64,
+        names={},
+        layout=1,
+        head="0" * 64,
+    )
+    period.status = "closed"
+    period.save()
+    return period
+
+
+def make_reopening(period: BillingPeriod, *, state: str = "approved") -> Reopening:
+    """Of its last closing; ann asks, bob decides. The month itself stays as it is."""
+    decided = {} if state == "open" else {"decided_by": _person("bob"), "decided_at": AT}
+    closing = period.closings.order_by("version").last()
+    return Reopening.objects.create(
+        closing=closing, reason="late invoice", asked_by=_person("ann"), asked_at=AT, state=state, **decided
+    )
+
+
+def _person(name: str) -> User:
+    return User.objects.filter(username=name).first() or make_user(name)

@@ -1,5 +1,6 @@
 """Price lists out of the admin and into it: what is exported imports again, and nothing of it changes."""
 
+import datetime as dt
 from typing import Any
 
 from django import forms
@@ -101,18 +102,19 @@ class DraftImport:
 
     def _preview(self, request: HttpRequest, form: PriceListForm) -> dict[str, Any]:
         """What the file would do, done and taken back."""
-        upload = form.cleaned_data["price_list"]
+        upload, now = form.cleaned_data["price_list"], timezone.now()
         try:
             table = spreadsheets.rows(name=upload.name, content=upload.read(spreadsheets.MOST_BYTES + 1))
             with transaction.atomic():
-                found = _imported(request, table, upload.name)
+                found = _imported(request, table, upload.name, now)
                 transaction.set_rollback(True)
         except spreadsheets.Unreadable as error:
             form.add_error("price_list", str(error))
             return {}
         except price_imports.NotImported as error:
             return {"errors": error.errors}
-        looked_at = {"table": table, "name": upload.name, "by": request.user.get_username()}
+        by = request.user.get_username()
+        looked_at = {"table": table, "name": upload.name, "by": by, "at": now.isoformat()}
         return {
             "found": found,
             "shown": found.drafts[:SHOWN],
@@ -124,7 +126,9 @@ class DraftImport:
             looked_at = signing.loads(request.POST["looked_at"], salt=SALT, max_age=LOOKED_AT_FOR)
             if looked_at["by"] != request.user.get_username():
                 raise signing.BadSignature("somebody else's")
-            found = _imported(request, looked_at["table"], looked_at["name"])
+            # As of the preview, so that what is confirmed twice begins at one moment and is refused.
+            at = dt.datetime.fromisoformat(looked_at["at"])
+            found = _imported(request, looked_at["table"], looked_at["name"], at)
         except signing.BadSignature:
             messages.error(request, "The preview is too old: send the file again.")
             return self._page(request, form=PriceListForm())
@@ -136,10 +140,12 @@ class DraftImport:
         return HttpResponseRedirect(reverse("admin:catalog_priceproposal_changelist") + "?state__exact=open")
 
 
-def _imported(request: HttpRequest, table: list[list[str]], name: str) -> price_imports.Imported:
+def _imported(
+    request: HttpRequest, table: list[list[str]], name: str, at: dt.datetime
+) -> price_imports.Imported:
     return price_imports.import_drafts(
         table=table,
         made_by=request.user.get_username(),
         source=f"import {name}"[:200],
-        at=timezone.now(),
+        at=at,
     )

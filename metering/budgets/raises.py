@@ -40,6 +40,14 @@ def ask(
     if limit.unit != Limit.Unit.USD or not limit.enabled:
         raise RaiseRefused("Only a budget that is in use can be raised.")
     starts_at, ends_at = windows.bounds(period=limit.period, at=at, zone=zone)
+    Limit.objects.select_for_update(no_key=True).get(pk=limit.pk)  # two clicks are one request
+    waiting = LimitRaise.objects.filter(
+        limit=limit, starts_at=starts_at, asked_by=asked_by, state=LimitRaise.State.OPEN
+    )
+    if waiting.exists():
+        raise RaiseRefused(
+            "You have asked for more already, and it waits for a decision: withdraw that first."
+        )
     asked = LimitRaise.objects.create(
         limit=limit, starts_at=starts_at, ends_at=ends_at, amount=amount, reason=reason, asked_by=asked_by
     )

@@ -24,8 +24,17 @@ from metering.models.reconciliation import (
     VendorCost,
     VendorReport,
 )
+from metering.models.summaries import (
+    AnswerSizes,
+    DailyTagSpend,
+    DailyUsage,
+    DearEntry,
+    HourlySpend,
+    SummaryMark,
+)
 
 __all__ = [
+    "AnswerSizes",
     "BillingPeriod",
     "BudgetNotice",
     "ClosedBlock",
@@ -36,8 +45,12 @@ __all__ = [
     "CorrectionBatch",
     "CostEntry",
     "DailySpend",
+    "DailyTagSpend",
+    "DailyUsage",
+    "DearEntry",
     "GapExplanation",
     "Hold",
+    "HourlySpend",
     "Limit",
     "LimitRaise",
     "LimitWindow",
@@ -49,6 +62,7 @@ __all__ = [
     "Reopening",
     "ReportCredential",
     "SignOff",
+    "SummaryMark",
     "TeamBudgets",
     "VendorAccount",
     "VendorAlias",

@@ -104,7 +104,7 @@ class SignOff(models.Model):
 
     run = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, related_name="sign_offs")
     state = models.CharField(max_length=9, choices=State.choices)
-    needs_two = models.BooleanField(help_text="The gap, or what is open of it, exceeds the tolerance.")
+    needs_two = models.BooleanField(help_text="One signature is not enough: a gap, or an own file.")
     note = models.CharField(max_length=500, blank=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()

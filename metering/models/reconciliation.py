@@ -80,6 +80,9 @@ class VendorReport(models.Model):
     first_day = models.DateField(help_text="UTC.")
     last_day = models.DateField(help_text="UTC, inclusive.")
     taken_at = models.DateTimeField(help_text="When the vendor said so.")
+    fetched = models.BooleanField(
+        default=False, db_default=False, help_text="Asked for at the vendor with its admin key; else a file."
+    )
     imported_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
 

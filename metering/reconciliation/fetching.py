@@ -10,7 +10,7 @@ import httpx2
 
 from catalog.models import Provider
 from metering.reconciliation import importing
-from metering.reconciliation.importing import Imported
+from metering.reconciliation.importing import Imported, Origin
 from metering.reconciliation.readers import anthropic, files, openai, shape
 from metering.reconciliation.readers.lines import COST, USAGE, Report
 
@@ -69,9 +69,8 @@ def fetch(
                 whole.update(page)
             reports.append(_read(provider.kind, pages, endpoint))
     source = ", ".join(base + endpoint.path for endpoint in asked)
-    return importing.record(
-        provider=provider, reports=_by_kind(reports), source=source, sha256=whole.hexdigest(), at=at, by=by
-    )
+    origin = Origin(provider, source, whole.hexdigest(), at, by, fetched=True)
+    return importing.record(_by_kind(reports), origin)
 
 
 def _openai(first: dt.date, last: dt.date) -> list[Endpoint]:

@@ -25,38 +25,47 @@ class Imported(NamedTuple):
     runs: tuple[ReconciliationRun, ...]
 
 
+class Origin(NamedTuple):
+    """Where reports come from. ``fetched``: the vendor itself gave them, not a person a file."""
+
+    provider: Provider
+    source: str
+    sha256: str
+    at: dt.datetime
+    by: str
+    fetched: bool = False
+
+
 def import_files(*, provider: Provider, given: Sequence[File], at: dt.datetime, by: str) -> Imported:
     """Read and keep files that a person has. Raises UnreadableReport: then nothing is kept."""
     reports = files.read(provider.kind, given)
     source = ", ".join(file.name for file in given)
-    digest = files.digest_of(given)
-    return record(provider=provider, reports=reports, source=source, sha256=digest, at=at, by=by)
+    return record(reports, Origin(provider, source, files.digest_of(given), at, by))
 
 
-def record(
-    *, provider: Provider, reports: Sequence[Report], source: str, sha256: str, at: dt.datetime, by: str
-) -> Imported:
+def record(reports: Sequence[Report], origin: Origin) -> Imported:
     """Keep reports that were read, and compare their months. Raises UnreadableReport."""
-    months = sorted({month for report in reports for month in _months(report, source)})
+    months = sorted({month for report in reports for month in _months(report, origin.source)})
     with transaction.atomic():
-        kept = tuple(_kept(provider, report, source, sha256, at, by) for report in reports)
-        moment = max([at, *(report.created_at for report in kept)])
-        compared = tuple(runs.keep(provider=provider, month=month, as_of=moment, by=by) for month in months)
+        kept = tuple(_kept(report, origin) for report in reports)
+        moment = max([origin.at, *(report.created_at for report in kept)])
+        compared = tuple(
+            runs.keep(provider=origin.provider, month=month, as_of=moment, by=origin.by) for month in months
+        )
     return Imported(kept, compared)
 
 
-def _kept(
-    provider: Provider, report: Report, source: str, sha256: str, at: dt.datetime, by: str
-) -> VendorReport:
+def _kept(report: Report, origin: Origin) -> VendorReport:
     row = VendorReport.objects.create(
-        provider=provider,
+        provider=origin.provider,
         kind=report.kind,
-        source=source[:LONGEST_SOURCE],
-        sha256=sha256,
+        source=origin.source[:LONGEST_SOURCE],
+        sha256=origin.sha256,
         first_day=report.first_day,
         last_day=report.last_day,
-        taken_at=at,
-        imported_by=by,
+        taken_at=origin.at,
+        fetched=origin.fetched,
+        imported_by=origin.by,
     )
     lines = (_line(row, number, line) for number, line in enumerate(report.lines, start=1))
     VendorCost.objects.bulk_create(lines, batch_size=AT_ONCE)

@@ -1,4 +1,4 @@
-"""Signing off a vendor's month: one person within the tolerance, two beyond it."""
+"""Signing off a vendor's month: one person within the tolerance, two beyond it or over an own file."""
 
 import datetime as dt
 from decimal import Decimal
@@ -8,8 +8,9 @@ from django.db import transaction
 
 from catalog import approvals
 from catalog.models import Provider
-from metering.models import ReconciliationRun, SignOff
-from metering.reconciliation import runs
+from metering.closing import months
+from metering.models import ReconciliationRun, SignOff, VendorReport
+from metering.reconciliation import runs, theirs
 
 
 class CannotSign(Exception):
@@ -21,23 +22,23 @@ def sign(*, run: ReconciliationRun, note: str, by: User, at: dt.datetime) -> Sig
 
     Raises CannotSign.
     """
-    newest = runs.latest(provider=run.provider, month=run.month)
-    if newest is None or newest.pk != run.pk:
-        raise CannotSign("The month was compared anew meanwhile: look at it again, then sign.")
-    needs_two = exceeds(run)
-    if needs_two and not note.strip():
-        raise CannotSign("The gap exceeds the tolerance: say why it is accepted.")
-    done = {} if needs_two else {"signed_by": by, "signed_at": at}
+    why = needs_two(run, by=by)
+    if why and not note.strip():
+        raise CannotSign(f"{why[0].upper()}{why[1:]}: say why it is accepted.")
+    done = {} if why else {"signed_by": by, "signed_at": at}
     with transaction.atomic():
         _lock(run)
+        newest = runs.latest(provider=run.provider, month=run.month)
+        if newest is None or newest.pk != run.pk:
+            raise CannotSign("The month was compared anew meanwhile: look at it again, then sign.")
         if SignOff.objects.filter(run=run).exclude(state=SignOff.State.WITHDRAWN).exists():
             raise CannotSign("It is signed already, or waits for a second person.")
         SignOff.objects.filter(
             run__provider=run.provider, run__month=run.month, state=SignOff.State.WAITING
         ).update(state=SignOff.State.WITHDRAWN)
-        state = SignOff.State.WAITING if needs_two else SignOff.State.SIGNED
+        state = SignOff.State.WAITING if why else SignOff.State.SIGNED
         return SignOff.objects.create(
-            run=run, state=state, needs_two=needs_two, note=note.strip(), asked_by=by, asked_at=at, **done
+            run=run, state=state, needs_two=bool(why), note=note.strip(), asked_by=by, asked_at=at, **done
         )
 
 
@@ -56,11 +57,18 @@ def second(*, sign_off: SignOff, by: User, at: dt.datetime) -> SignOff:
     return found
 
 
-def exceeds(run: ReconciliationRun) -> bool:
-    """Whether one signature is not enough: no figures, days without any, or more than the tolerance."""
+def needs_two(run: ReconciliationRun, *, by: User) -> str:
+    """Why the signature of ``by`` is not enough, or empty.
+
+    A bill is evidence against the books only if whoever signs for it did not bring it: files can be written.
+    """
     if run.gap is None or run.uncovered_days:
-        return True
-    return max(abs(Decimal(run.gap)), Decimal(run.open_gap)) > run.tolerance
+        return "there are days without a report"
+    if max(abs(Decimal(run.gap)), Decimal(run.open_gap)) > run.tolerance:
+        return "the gap, or what is open of it, exceeds the tolerance"
+    if _brought(run, by):
+        return "it rests on a file that you imported yourself"
+    return ""
 
 
 def standing(*, provider: Provider, month: dt.date) -> SignOff | None:
@@ -84,6 +92,15 @@ def moved(before: ReconciliationRun, now: ReconciliationRun) -> Decimal:
     return max(ours, theirs)
 
 
+def _brought(run: ReconciliationRun, by: User) -> bool:
+    """Whether a file that ``by`` imported speaks for a day of the month, as of the run."""
+    last = months.after(run.month) - dt.timedelta(days=1)
+    found = theirs.sources(provider=run.provider, first=run.month, last=last, as_of=run.as_of)
+    speaking = {of_day[0].report for by_day in found.values() for of_day in by_day.values()}
+    files = VendorReport.objects.filter(pk__in=speaking, fetched=False)
+    return files.filter(imported_by=by.get_username()).exists()
+
+
 def _lock(run: ReconciliationRun) -> None:
     """One signature at a time for each provider."""
-    Provider.objects.select_for_update().get(pk=run.provider_id)
+    Provider.objects.select_for_update(no_key=True).get(pk=run.provider_id)

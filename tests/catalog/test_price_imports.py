@@ -235,6 +235,16 @@ def test_what_became_impossible_meanwhile_is_refused_whole(model: LanguageModel,
     assert PriceProposal.objects.count() == 1
 
 
+def test_what_is_confirmed_twice_is_drafted_once(model: LanguageModel, keeper: Client) -> None:
+    preview = send(keeper, b"provider,model,input,output\nacme,m-1,3,8\n")
+    confirm(keeper, preview)
+
+    answer = confirm(keeper, preview)
+
+    assert "Line 2: You have drafted a price for this" in answer.content.decode()
+    assert PriceProposal.objects.count() == 1
+
+
 def test_only_what_was_looked_at_by_the_same_person_is_written(model: LanguageModel, keeper: Client) -> None:
     preview = send(keeper, LIST)
     other = Client()

@@ -7,11 +7,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from metering import verification
-from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend
+from metering.models import BillingPeriod, ClosedBlock, CorrectionBatch, CostEntry, DailySpend
+from tests.factories import make_closed_month, make_reopening, make_team
 from tests.metering import house as h
+from tests.metering.constraint_cases import closing as cases
 from tests.metering.house import House
 
 OCTOBER, NOVEMBER, DECEMBER = (dt.date(2026, month, 1) for month in (10, 11, 12))
@@ -28,13 +31,6 @@ def _books_balance(request: pytest.FixtureRequest) -> object:
     request.getfixturevalue("own_house" if "own" in request.fixturenames else "house")
     yield
     assert verification.verify().differences == []
-
-
-def close(month: dt.date) -> BillingPeriod:
-    period = BillingPeriod.objects.create(month=month, status="closing")
-    period.status = "closed"
-    period.save()
-    return period
 
 
 def book(house: House, at: dt.datetime, **fields: Any) -> CostEntry:
@@ -60,7 +56,7 @@ def test_in_a_month_that_is_closing_it_is_flagged_late(house: House) -> None:
 
 
 def test_after_the_close_it_is_billed_in_the_next_month_on_its_own_day(house: House) -> None:
-    close(OCTOBER)
+    make_closed_month(OCTOBER)
 
     entry = book(house, IN_OCTOBER, flags=["drained_in_part"])
 
@@ -71,8 +67,8 @@ def test_after_the_close_it_is_billed_in_the_next_month_on_its_own_day(house: Ho
 
 
 def test_what_belongs_to_an_older_month_is_billed_in_the_first_that_is_not_closed(house: House) -> None:
-    close(OCTOBER)
-    close(NOVEMBER)
+    make_closed_month(OCTOBER)
+    make_closed_month(NOVEMBER)
 
     assert book(house, IN_OCTOBER).billed_in == DECEMBER
     assert book(house, dt.datetime(2026, 12, 1, tzinfo=dt.UTC)).billed_in is None
@@ -80,7 +76,7 @@ def test_what_belongs_to_an_older_month_is_billed_in_the_first_that_is_not_close
 
 def test_a_daily_row_of_each_period(house: House) -> None:
     book(house, IN_OCTOBER)
-    close(OCTOBER)
+    make_closed_month(OCTOBER)
     book(house, IN_OCTOBER, cost="0.25")
 
     rows = DailySpend.objects.order_by("period")
@@ -95,7 +91,7 @@ def test_a_daily_row_of_each_period(house: House) -> None:
 )
 def test_nobody_inserts_into_a_closed_month(house: House, at: dt.datetime, billed_in: dt.date | None) -> None:
     book(house, IN_OCTOBER)
-    close(OCTOBER)
+    make_closed_month(OCTOBER)
     copy = CostEntry.objects.get()
     copy.pk, copy.attempt, copy.started_at, copy.day, copy.billed_in = None, 2, at, at.date(), billed_in
 
@@ -118,15 +114,79 @@ def test_a_month_is_closing_before_it_is_closed(house: House) -> None:
 
 
 def test_only_the_last_closed_month_opens_again(house: House) -> None:
-    october, november = close(OCTOBER), close(NOVEMBER)
+    october, november = make_closed_month(OCTOBER), make_closed_month(NOVEMBER)
     october.status = "open"
     with pytest.raises(IntegrityError, match="only the last closed month"), transaction.atomic():
         october.save()
 
+    make_reopening(november)
     november.status = "open"
     november.save()
     assert book(house, IN_NOVEMBER).billed_in is None
     assert book(house, IN_OCTOBER).billed_in == NOVEMBER
+
+
+class TestPapers:
+    """Whoever changes a month's row by hand needs what the pages would have written."""
+
+    def test_a_month_is_closed_by_its_closing(self, house: House) -> None:
+        october = BillingPeriod.objects.create(month=OCTOBER, status="closing")
+
+        with (
+            pytest.raises(IntegrityError, match="by its closing, which does not exist"),
+            transaction.atomic(),
+        ):
+            BillingPeriod.objects.filter(pk=october.pk).update(status="closed")
+
+    @pytest.mark.parametrize("state", [None, "open", "denied"])
+    @pytest.mark.parametrize("status", ["open", "closing"])
+    def test_it_is_opened_again_by_an_approved_reopening(
+        self, house: House, state: str | None, status: str
+    ) -> None:
+        october = make_closed_month(OCTOBER)
+        if state is not None:
+            make_reopening(october, state=state)
+
+        with pytest.raises(IntegrityError, match="asked for and approved"), transaction.atomic():
+            BillingPeriod.objects.filter(pk=october.pk).update(status=status)
+
+    def test_a_reopening_is_good_for_once_and_so_is_a_closing(self, house: House) -> None:
+        october = make_closed_month(OCTOBER)
+        make_reopening(october)
+        BillingPeriod.objects.filter(pk=october.pk).update(status="closing")
+        with pytest.raises(IntegrityError, match="by its closing"), transaction.atomic():
+            BillingPeriod.objects.filter(pk=october.pk).update(status="closed")
+
+        make_closed_month(OCTOBER)
+        with pytest.raises(IntegrityError, match="asked for and approved"), transaction.atomic():
+            BillingPeriod.objects.filter(pk=october.pk).update(status="open")
+
+    @pytest.mark.parametrize("reopened", [False, True])
+    @pytest.mark.parametrize("table", ["closing", "closedteam", "closedline", "closedblock"])
+    def test_nothing_is_added_to_a_closing_that_is_finished(
+        self, house: House, table: str, reopened: bool
+    ) -> None:
+        october = BillingPeriod.objects.create(month=OCTOBER, status="closing")
+        made = cases.line(house, closed_team=cases.team(house, closing=cases.closing(house, period=october)))
+        ClosedBlock.objects.create(closed_team=made.closed_team, position=0, marks=b"")
+        october.status = "closed"
+        october.save()
+        if reopened:
+            make_reopening(october)
+            BillingPeriod.objects.filter(pk=october.pk).update(status="closing")
+        number = {"closing": "version", "closedteam": "number"}.get(table, "position")
+        model = apps.get_model("metering", table)
+        copy = model.objects.get()
+        copy.pk = None
+        setattr(copy, number, 7)
+        copy.team_id = make_team("ads").pk
+
+        if table == "closing" and reopened:  # that is how it is closed again
+            copy.save(force_insert=True)
+            return
+        refused = f"INSERT on metering_{table} is refused"
+        with pytest.raises(IntegrityError, match=refused), transaction.atomic():
+            copy.save(force_insert=True)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +204,7 @@ def test_periods_stay(house: House, change: Callable[[BillingPeriod], Any]) -> N
 
 def test_a_batch_takes_an_entry_back_once(house: House) -> None:
     entry = book(house, IN_OCTOBER)
-    close(OCTOBER)
+    make_closed_month(OCTOBER)
     batch = CorrectionBatch.objects.create(reason="wrong price", author="ann")
     back = h.correction(
         house, entry, cost="-0.50", note="", tokens={"input": -10}, batch_id=batch.pk, reverses=True
@@ -174,7 +234,7 @@ def test_a_batch_that_is_done_never_changes(house: House) -> None:
 
 def test_a_temporary_table_does_not_stand_in_for_the_closed_months(house: House) -> None:
     book(house, IN_OCTOBER)
-    close(OCTOBER)
+    make_closed_month(OCTOBER)
     copy = CostEntry.objects.get()
     copy.pk, copy.attempt = None, 2
     with connection.cursor() as cursor:
@@ -193,7 +253,7 @@ def test_a_transaction_that_does_not_see_the_close_books_nothing(own: str, own_h
     with psycopg.connect(own) as late:
         late.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         columns = [row[0] for row in late.execute(COLUMNS).fetchall()]
-        close(OCTOBER)
+        make_closed_month(OCTOBER)
         names = ", ".join(columns)
         with pytest.raises(psycopg.errors.RestrictViolation, match="READ COMMITTED"):
             late.execute(

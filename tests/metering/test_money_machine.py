@@ -41,7 +41,7 @@ from metering.corrections import adjusting, rerating
 from metering.corrections.adjusting import AdjustmentError
 from metering.corrections.scopes import Scope
 from metering.entries import Admission, Call, Result
-from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend, LimitWindow
+from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend, LimitRaise, LimitWindow
 from metering.usage import Usage
 from tests import own_database
 from tests.metering import house as h
@@ -363,6 +363,8 @@ class Money(RuleBasedStateMachine):
 
     @rule(amount=st.sampled_from(["0.005", "0.1"]), crash=st.integers(0, 12))
     def a_raise(self, amount: str, crash: int) -> None:
+        for left in LimitRaise.objects.filter(limit=self.limit, state=LimitRaise.State.OPEN):
+            raises.withdraw(limit_raise=left, by=self.ann, at=self.now)  # its approval crashed
         asked = raises.ask(
             limit=self.limit,
             amount=Decimal(amount),

@@ -134,17 +134,28 @@ def table(data: bytes, *, file: str) -> tuple[tuple[str, ...], list[Node]]:
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey="", restval="")
-    columns = tuple((name or "").strip() for name in reader.fieldnames or ())
+    columns = _columns(reader, file)
     reader.fieldnames = list(columns)
     rows = []
-    for row in reader:
-        if row.get(""):
-            raise UnreadableReport(
-                file=file, place=f"line {reader.line_num}", expected=f"{len(columns)} columns"
-            )
-        if any(row.values()):
-            rows.append(Node(dict(row), file=file, place=f"line {reader.line_num}"))
+    try:
+        for row in reader:
+            place = f"line {reader.line_num}"
+            if row.get(""):
+                raise UnreadableReport(file=file, place=place, expected=f"{len(columns)} columns")
+            if any(row.values()):
+                rows.append(Node(dict(row), file=file, place=place))
+    except csv.Error as error:
+        raise UnreadableReport(
+            file=file, place=f"line {reader.line_num}", expected=f"CSV ({error})"
+        ) from error
     return columns, rows
+
+
+def _columns(reader: "csv.DictReader[str]", file: str) -> tuple[str, ...]:
+    try:
+        return tuple((name or "").strip() for name in reader.fieldnames or ())
+    except csv.Error as error:
+        raise UnreadableReport(file=file, place="line 1", expected=f"CSV ({error})") from error
 
 
 def is_json(data: bytes) -> bool:
@@ -153,9 +164,12 @@ def is_json(data: bytes) -> bool:
 
 def decoded(data: bytes, *, file: str) -> str:
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableReport(file=file, place=f"byte {error.start}", expected="UTF-8 text") from error
+    if "\0" in text or "\\u0000" in text:  # no database keeps it
+        raise UnreadableReport(file=file, place="the file", expected="text without U+0000")
+    return text
 
 
 def _is_json(text: str) -> bool:
@@ -167,7 +181,10 @@ def _is_json(text: str) -> bool:
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def _no_number(name: str) -> Any:

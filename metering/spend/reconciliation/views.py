@@ -65,7 +65,7 @@ def vendor_month(request: HttpRequest, provider: str, month: dt.date) -> HttpRes
         "models": reconciliation_rows.models(run=run) if run else (),
         "reports": reconciliation_rows.reports(run=run) if run else (),
         "reasons": Reason.choices,
-        "needs_two": run is not None and signing.exceeds(run),
+        "needs_two": signing.needs_two(run, by=_user(request)) if run else "",
         "may_compare": request.user.has_perm(COMPARE),
         "may_explain": request.user.has_perm(EXPLAIN),
         "may_sign": request.user.has_perm(SIGN),

@@ -96,6 +96,15 @@ def test_two_raises_add_up(limit: Limit, lead: User, boss: User) -> None:
     assert LimitWindow.objects.get(pk=window).raised == Decimal("0.30")
 
 
+def test_one_request_of_a_person_waits_at_a_time(limit: Limit, lead: User) -> None:
+    waiting = asked(limit, lead)
+    with pytest.raises(RaiseRefused, match="waits for a decision: withdraw that first"):
+        asked(limit, lead)
+
+    raises.withdraw(limit_raise=waiting, by=lead, at=LATER)
+    assert asked(limit, lead).state == "open"
+
+
 def test_what_is_denied_raises_nothing(limit: Limit, lead: User, boss: User) -> None:
     window = h.open_window(limit)
 

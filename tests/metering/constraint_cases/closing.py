@@ -27,7 +27,7 @@ _versions = itertools.count(1)
 
 
 def closing(house: House, **values: Any) -> Closing:
-    period, _ = BillingPeriod.objects.get_or_create(month=MONTH)
+    period, _ = BillingPeriod.objects.get_or_create(month=MONTH, defaults={"status": "closing"})
     columns = {
         "version": next(_versions),
         "closed_at": AT,

@@ -7,7 +7,7 @@ from metering.corrections import preview
 from metering.corrections.preview import Line
 from metering.corrections.pricing import Left
 from metering.corrections.scopes import Scope
-from metering.models import BillingPeriod, CorrectionBatch, CostEntry
+from metering.models import CorrectionBatch, CostEntry
 from metering.usage import Usage
 from tests import factories
 from tests.metering.corrections.conftest import (
@@ -82,8 +82,7 @@ def test_it_counts_what_stays_by_the_reason(shop: Shop) -> None:
 def test_it_says_how_many_are_in_closed_months(shop: Shop) -> None:
     book(shop, started_at=dt.datetime(2026, 10, 31, 12, tzinfo=dt.UTC))
     book(shop, started_at=AT)
-    period = BillingPeriod.objects.create(month=dt.date(2026, 10, 1), status="closing")
-    BillingPeriod.objects.filter(pk=period.pk).update(status="closed")
+    factories.make_closed_month(dt.date(2026, 10, 1))
 
     scope = Scope(start=dt.date(2026, 10, 1), end=LAST, at_prices=(shop.right.pk,))
 

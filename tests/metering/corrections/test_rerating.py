@@ -10,7 +10,7 @@ from django.db.models import Sum
 from metering import verification
 from metering.corrections import rerating, standing
 from metering.corrections.scopes import Scope, ScopeError
-from metering.models import BillingPeriod, CorrectionBatch, CostEntry, DailySpend, Limit, LimitWindow
+from metering.models import CorrectionBatch, CostEntry, DailySpend, Limit, LimitWindow
 from metering.usage import BUCKETS, OTHER_MODEL, Usage
 from tests import factories
 from tests.metering import house as h
@@ -337,8 +337,7 @@ class TestInsideOneAnswer:
 class TestClosedMonths:
     def test_corrections_are_billed_in_the_month_that_is_open_on_their_own_day(self, shop: Shop) -> None:
         october = book(shop, started_at=dt.datetime(2026, 10, 5, 12, tzinfo=dt.UTC))
-        period = BillingPeriod.objects.create(month=dt.date(2026, 10, 1), status="closing")
-        BillingPeriod.objects.filter(pk=period.pk).update(status="closed")
+        factories.make_closed_month(dt.date(2026, 10, 1))
 
         batch = rerate(Scope(start=dt.date(2026, 10, 1), end=LAST, at_prices=(shop.right.pk,)))
 

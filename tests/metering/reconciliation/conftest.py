@@ -60,8 +60,10 @@ class Books:
     def bill(self, *, zone: str = "UTC") -> Bill:
         return bills.of_ledger(self.provider.name, first=OCTOBER, last=LAST, zone=zone)
 
-    def compare(self, given: list[File], *, at: dt.datetime = IMPORTED) -> ReconciliationRun:
-        return importing.import_files(provider=self.provider, given=given, at=at, by="ann").runs[-1]
+    def compare(
+        self, given: list[File], *, at: dt.datetime = IMPORTED, by: str = "clerk"
+    ) -> ReconciliationRun:
+        return importing.import_files(provider=self.provider, given=given, at=at, by=by).runs[-1]
 
 
 def october(day: int, hour: int = 12) -> dt.datetime:

@@ -94,3 +94,22 @@ def test_what_is_wrong_is_refused_with_its_place(text: str, told: str) -> None:
         plain(text)
 
     assert f"bill.csv: {told}" in str(refusal.value) or told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(b"[" * 100_000, "nested too deep", id="nesting"),
+        pytest.param(b'{"a": ' * 100_000, "nested too deep", id="nesting of objects"),
+        pytest.param(b'{"object": "page", "x": "\\u0000"}', "text without U", id="a character of no text"),
+        pytest.param(b"day,model,cost_usd\n2026-10-03,\0,1\n", "text without U", id="a zero byte"),
+        pytest.param(
+            b"day,model,cost_usd\n2026-10-03," + b"x" * 200_000 + b",1\n", "field larger", id="a long cell"
+        ),
+        pytest.param(b"x" * 200_000 + b"\n1\n", "field larger", id="a long heading"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini", "openai_compatible"])
+def test_what_cannot_be_read_is_said_whatever_is_wrong_with_it(kind: str, data: bytes, words: str) -> None:
+    with pytest.raises(UnreadableReport, match=words):
+        files.read(kind, [File("bill.json", data)])

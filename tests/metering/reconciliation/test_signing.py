@@ -16,8 +16,9 @@ from catalog.approvals import NeedsAnotherPerson
 from metering import reconciliation
 from metering.closing import obstacles as closing_obstacles
 from metering.models import ReconciliationLine, ReconciliationRun, SignOff
-from metering.reconciliation import explaining, runs, signing
+from metering.reconciliation import explaining, importing, runs, signing
 from metering.reconciliation.explaining import NotToExplain
+from metering.reconciliation.readers import files
 from metering.reconciliation.signing import CannotSign
 from tests import factories
 from tests.metering.reconciliation import bill as bills
@@ -133,6 +134,27 @@ def test_a_month_without_all_its_days_needs_two(openai: Books, ann: User) -> Non
     bill.last = OCTOBER.replace(day=5)
 
     assert sign(openai.compare(bills.openai(bill)), ann, "the rest comes").needs_two
+
+
+def test_nobody_signs_alone_for_a_file_of_their_own(openai: Books, ann: User, bob: User) -> None:
+    run = openai.compare(bills.openai(openai.bill()), by="ann")
+    with pytest.raises(CannotSign, match="It rests on a file that you imported yourself: say why"):
+        sign(run, ann)
+
+    waiting = sign(run, ann, "downloaded from the console")
+    assert (waiting.state, waiting.needs_two) == ("waiting", True)
+    assert signing.second(sign_off=waiting, by=bob, at=timezone.now()).state == "signed"
+
+
+def test_another_person_signs_alone_for_it_and_the_importer_once_the_vendor_itself_said_so(
+    openai: Books, ann: User, bob: User
+) -> None:
+    run = openai.compare(bills.openai(openai.bill()), by="ann")
+    assert signing.needs_two(run, by=bob) == ""
+
+    origin = importing.Origin(openai.provider, "https://", "0" * 64, timezone.now(), "ann", fetched=True)
+    fetched = importing.record(files.read("openai", bills.openai(openai.bill())), origin)
+    assert signing.needs_two(fetched.runs[-1], by=ann) == ""
 
 
 def test_a_month_is_signed_once(openai: Books, ann: User) -> None:
