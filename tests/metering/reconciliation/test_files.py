@@ -111,5 +111,9 @@ def test_what_is_wrong_is_refused_with_its_place(text: str, told: str) -> None:
 )
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini", "openai_compatible"])
 def test_what_cannot_be_read_is_said_whatever_is_wrong_with_it(kind: str, data: bytes, words: str) -> None:
-    with pytest.raises(UnreadableReport, match=words):
+    if kind == "openai_compatible" and data.startswith((b"[", b"{")):
+        words = "expected a CSV|field larger|text without U"  # its reports are CSV files
+    with pytest.raises(UnreadableReport, match=words) as refusal:
         files.read(kind, [File("bill.json", data)])
+
+    assert len(str(refusal.value)) < 500

@@ -100,14 +100,8 @@ def test_an_unknown_cost_is_counted_and_adds_nothing() -> None:
 def test_a_correction_is_on_the_day_and_in_the_hour_of_what_it_corrects() -> None:
     made = entry(started_at=AT - dt.timedelta(days=3))
     summing.catch_up()
-    h.settle(
-        h.correction(
-            h.House(made.team_id, made.api_key_id, 0, made.model_id, 0, 0),
-            made,
-            cost="-0.5",
-            note="ann: wrong",
-        )
-    )
+    house = h.House(made.team_id, made.api_key_id, 0, made.model_id, made.price_id or 0, 0)
+    h.settle(h.correction(house, made, cost="-0.5", note="ann: wrong"))
 
     summing.catch_up()
 
