@@ -1,7 +1,4 @@
-"""Plain rows to a Plotly figure. Pure: no models, no queries, no request.
-
-Money stays a decimal string all the way into the page; plotly.js reads strings as numbers only to draw them.
-"""
+"""The rows of a report to a Plotly figure. Pure: no models, no queries, no request."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -9,43 +6,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from plotly import graph_objects as go
+from django.urls import reverse
 
-from metering.spend import money
+from metering.spend import charts, money
+from metering.spend.charts import COLOURS, OTHER_COLOUR, Point
 from metering.spend.queries import OTHER, Report, SeriesPoint
-
-# Okabe and Ito's palette (safe for colour-blind readers, legible on light and dark), then grey for the rest.
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7570b3", "#8c564b")
-OTHER_COLOUR = "#8a8f98"
-MOST_DAYS_NAMED = 12
-# Said, not left to plotly.js, which takes the least distance between bars: a lone day would be a hairline.
-BAR_WIDTH_MS = 18 * 3600 * 1000
 
 
 def spend_by_day(report: Report) -> dict[str, Any]:
-    """Stacked bars, one colour for each group shown; the page's script adds the colours of the theme."""
-    figure = go.Figure(layout={"template": "none"})
-    for index, row in enumerate(report.shown):
-        bars = _of_series(report.bars, index)
-        figure.add_trace(
-            _bars(row.label, COLOURS[index % len(COLOURS)], bars, _entries_query(report, row.value))
-        )
-    rest = _of_series(report.bars, -1)
-    if rest:
-        figure.add_trace(_bars(OTHER, OTHER_COLOUR, rest, _entries_query(report)))
-    figure.update_layout(
-        barmode="stack",
-        margin={"l": 60, "r": 12, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="closest",
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.08, "yanchor": "top", "x": 0, "traceorder": "normal"},
-        xaxis=_days_axis(report.filters.start, report.filters.end),
-        yaxis={"type": "linear", "tickprefix": "$", "rangemode": "tozero", "exponentformat": "none"},
-    )
-    drawn: dict[str, Any] = figure.to_plotly_json()
-    return drawn
+    """Stacked bars, one colour for each group shown; a bar leads to its entries."""
+    traces = [
+        _bars(report, row.label, row.value, COLOURS[index % len(COLOURS)], _of_series(report.bars, index))
+        for index, row in enumerate(report.shown)
+    ]
+    if rest := _of_series(report.bars, -1):
+        traces.append(_bars(report, OTHER, "", OTHER_COLOUR, rest))
+    days = charts.days_axis(report.filters.start, report.filters.end)
+    return charts.figure(traces, barmode="stack", xaxis=days)
 
 
 def summary(report: Report) -> str:
@@ -94,24 +71,6 @@ def day_table(report: Report) -> DayTable:
     return DayTable(names=names, rows=tuple(rows))
 
 
-def _days_axis(start: dt.date, end: dt.date) -> dict[str, Any]:
-    """Whole days only; a few days get room beside them instead of bars as wide as the page."""
-    days = (end - start).days + 1
-    room = dt.timedelta(hours=12 if days > 3 else 60)
-    step = -(-days // MOST_DAYS_NAMED)
-    return {
-        "type": "date",
-        "range": [
-            (dt.datetime.combine(start, dt.time()) - room).isoformat(),
-            (dt.datetime.combine(end, dt.time()) + room).isoformat(),
-        ],
-        "tickvals": [(start + dt.timedelta(days=number)).isoformat() for number in range(0, days, step)],
-        "tickformat": "%-d %b",
-        "hoverformat": "%Y-%m-%d",
-        "showgrid": False,
-    }
-
-
 def _together(day: dt.date, points: Sequence[SeriesPoint]) -> SeriesPoint:
     cost = sum((point.cost for point in points), Decimal(0))
     return SeriesPoint(day, -1, cost, sum(point.unpriced for point in points))
@@ -121,30 +80,21 @@ def _of_series(points: Sequence[SeriesPoint], series: int) -> list[SeriesPoint]:
     return [point for point in points if point.series == series]
 
 
-def _entries_query(report: Report, value: str = "") -> str:
-    """Where a click on a bar leads; the page's script puts the bar's day in."""
-    return report.filters.entries_query(**({report.dimension.name: value} if value else {}))
-
-
-def _bars(name: str, colour: str, points: Sequence[SeriesPoint], entries_query: str) -> go.Bar:
-    return go.Bar(
-        name=_plain(name),
-        meta=entries_query,
-        x=[point.day.isoformat() for point in points],
-        y=[money.exact(point.cost) for point in points],
-        customdata=[_said(point) for point in points],
-        width=BAR_WIDTH_MS,
-        marker={"color": colour},
-        hovertemplate="%{fullData.name}<br>%{x}<br>%{customdata}<extra></extra>",
-    )
+def _bars(report: Report, name: str, value: str, colour: str, points: Sequence[SeriesPoint]) -> Any:
+    group = {report.dimension.name: value} if value else {}
+    drawn = [
+        Point(
+            x=point.day.isoformat(),
+            y=money.exact(point.cost),
+            said=_said(point),
+            href=f"{reverse('spend:entries')}?{report.filters.on(point.day).entries_query(**group)}",
+        )
+        for point in points
+    ]
+    return charts.bars(name, colour, drawn, width=charts.BAR_WIDTH_MS)
 
 
 def _said(point: SeriesPoint) -> str:
     known = [] if point.known_cost is None else [money.exact_usd(point.cost)]
     unknown = [f"{point.unpriced} of unknown cost"] if point.unpriced > 0 else []
     return " + ".join(known + unknown)
-
-
-def _plain(name: str) -> str:
-    """Names are text: plotly.js would read a few HTML tags in them."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

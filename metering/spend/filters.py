@@ -66,6 +66,10 @@ class Filters:
     def days(self) -> int:
         return (self.end - self.start).days + 1
 
+    def on(self, day: dt.date) -> "Filters":
+        """The same of one day."""
+        return replace(self, start=day, end=day, period="")
+
     def before(self) -> "Filters":
         """The same number of days just before these."""
         last = self.start - dt.timedelta(days=1)

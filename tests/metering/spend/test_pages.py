@@ -133,7 +133,7 @@ def test_a_day_of_unknown_cost_alone_is_not_a_day_of_nothing(finance: Client, mo
     assert row_of(days, "2026-11-15") == ["2026-11-15", "unknown", "unknown"]
     assert row_of(days, "2026-11-18") == ["2026-11-18", "$0.001500", "$0.001500"]
     traces = figure(html)["data"]
-    assert traces[0]["customdata"] == ["1 of unknown cost", "$0.0015"]  # type: ignore[index]
+    assert [said for said, _ in traces[0]["customdata"]] == ["1 of unknown cost", "$0.0015"]  # type: ignore[index]
 
 
 def test_a_column_has_the_same_decimals_throughout(finance: Client) -> None:
@@ -155,9 +155,9 @@ def test_the_table_is_sorted_by_the_chosen_column(finance: Client, sort: str, fi
 
 def test_a_click_on_a_bar_leads_to_the_entries_of_its_group(finance: Client) -> None:
     traces = figure(page(finance, f"/spend/?{NOVEMBER}&by=provider&team=search"))["data"]
-    assert [trace["meta"] for trace in traces] == [  # type: ignore[attr-defined]
-        "from=2026-11-01&to=2026-11-30&team=search&provider=gemini",
-        "from=2026-11-01&to=2026-11-30&team=search&provider=anthropic",
+    assert [trace["customdata"][0][1] for trace in traces] == [  # type: ignore[attr-defined]
+        "/spend/entries/?from=2026-11-20&to=2026-11-20&team=search&provider=gemini",
+        "/spend/entries/?from=2026-11-20&to=2026-11-20&team=search&provider=anthropic",
     ]
 
 

@@ -1,0 +1,56 @@
+"use strict";
+// Draws the figures that the page carries as JSON, one in each .chart. The numbers were made on the server; here only
+// the theme's colours are added, and again when the theme changes. A click on a bar or a point goes to the address that
+// the figure gives it (customdata). On phones the panels begin closed.
+(() => {
+  const narrow = window.matchMedia("(max-width: 640px)");
+  if (narrow.matches) document.querySelectorAll("details.panel").forEach((panel) => { panel.open = false; });
+  if (!window.Plotly) return;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  const thinned = (axis) => {
+    if (!axis || !axis.tickvals || !narrow.matches) return axis;
+    const every = Math.ceil(axis.tickvals.length / 5);
+    const kept = (values) => values && values.filter((_, at) => at % every === 0);
+    return { ...axis, tickvals: kept(axis.tickvals), ticktext: kept(axis.ticktext) };
+  };
+  const themed = (layout) => {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line") };
+    const x = layout.xaxis && layout.xaxis.tickvals ? {} : { nticks: narrow.matches ? 4 : 12 };
+    return {
+      ...layout,
+      height: narrow.matches && layout.height ? Math.min(layout.height, 320) : layout.height,
+      font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: colour("--soft") },
+      hoverlabel: { align: "left", bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
+      xaxis: { ...x, ...thinned(layout.xaxis), ...axis },
+      yaxis: { ...layout.yaxis, ...axis },
+    };
+  };
+  const address = ({ data, pointNumber }) => {
+    const said = Array.isArray(data.customdata) ? data.customdata[pointNumber] : null;
+    const found = Array.isArray(said) ? said[1] : null;
+    return typeof found === "string" && /^[?/](?!\/)/.test(found) ? found : null;
+  };
+  const drawn = (chart) => {
+    const figure = JSON.parse(document.getElementById(chart.dataset.figure).textContent);
+    const draw = () => window.Plotly.react(chart, figure.data, themed(figure.layout), {
+      displaylogo: false,
+      displayModeBar: false,
+      responsive: true,
+    });
+    draw().then(() => {
+      chart.dataset.drawn = "true";
+      chart.on("plotly_hover", ({ points: [point] }) => chart.classList.toggle("on-bar", address(point) !== null));
+      chart.on("plotly_unhover", () => chart.classList.remove("on-bar"));
+      chart.on("plotly_click", ({ points: [point] }) => {
+        const found = address(point);
+        if (found !== null) window.location.assign(found);
+      });
+    });
+    dark.addEventListener("change", draw);
+    narrow.addEventListener("change", draw);
+  };
+  document.querySelectorAll(".chart[data-figure]").forEach(drawn);
+})();
