@@ -16,6 +16,7 @@ from catalog.guard import OpenNetwork
 from metering import spool
 from metering.books import Books
 from metering.budgets.notifier import Notifier
+from metering.summaries.keeper import SummaryKeeper
 from metering.sweeper import Sweeper
 from proxy.configuration import ConfigurationKeeper
 from proxy.deadlines import Deadlines
@@ -80,6 +81,7 @@ class Gateway:
         self.books = Books(pool=self.pool, zone=zone, worker=self.worker)
         self.sweeper = Sweeper(pool=self.pool, books=self.books, worker=self.worker, zone=zone)
         self.notifier = Notifier(pool=self.pool, zone=zone)
+        self.summaries = SummaryKeeper(pool=self.pool)
         self.once = Once(pool=self.pool, worker=self.worker, keeping=keeping or Keeping())
         self.keeper = ConfigurationKeeper(pool=self.pool, conninfo=conninfo)
         self.upstream = Upstream()
@@ -117,6 +119,7 @@ class Gateway:
         await self.links.start()
         self.once.start()
         self.notifier.start()
+        self.summaries.start()
 
     async def _open_books(self) -> None:
         """With what dead workers of this host left behind."""
@@ -130,6 +133,7 @@ class Gateway:
         if self._background:
             await asyncio.wait(self._background)
         await self.notifier.stop()
+        await self.summaries.stop()
         await self.vendors.stop()
         await self.keeper.stop()
         await self.links.stop()

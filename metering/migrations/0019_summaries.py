@@ -117,21 +117,21 @@ DECLARE
     settled bigint;
     tried integer := 0;
 BEGIN
-    WHILE NOT pg_try_advisory_lock(814001) LOOP  -- see Note [What is settled]
+    WHILE NOT pg_try_advisory_xact_lock(814001) LOOP  -- see Note [What is settled]
         tried := tried + 1;
         IF tried > 50 THEN
-            BEGIN
-                PERFORM pg_advisory_lock(814001);
-                EXIT;
-            EXCEPTION WHEN lock_not_available THEN
-                RETURN NULL;
-            END;
+            PERFORM pg_advisory_xact_lock(814001);
+            EXIT;
         END IF;
         PERFORM pg_sleep(0.001);
     END LOOP;
     SELECT coalesce(max(id), 0) INTO settled FROM metering_costentry;
-    PERFORM pg_advisory_unlock(814001);
-    RETURN settled;
+    RAISE EXCEPTION 'seen' USING ERRCODE = 'TG001';  -- the lock goes with the block, whatever ends it
+EXCEPTION
+    WHEN SQLSTATE 'TG001' THEN
+        RETURN settled;
+    WHEN lock_not_available THEN
+        RETURN NULL;
 END $$;
 
 -- Adds at most so many more entries to the summaries. behind: there may be more, or somebody else is at it.

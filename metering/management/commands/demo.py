@@ -15,6 +15,7 @@ from metering import verification
 from metering.demo import booking, budgets, traffic
 from metering.demo.traffic import Plan
 from metering.models import CostEntry
+from metering.summaries import summing
 
 MOST_DAYS = 1000
 PROGRESS = 5000  # entries between two lines
@@ -71,6 +72,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 said = done
         budgets.set_up(plan=plan)
+        for _ in summing.catch_up_wholly():
+            pass
 
     def _verify(self) -> None:
         report = verification.verify()
