@@ -16,9 +16,16 @@ from metering.spend.filters import BadFilter
 @require_safe
 @for_spend_readers
 def claim_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
-    asked = claims.claim_filters(request.GET, today=timezone.localdate())
+    today = timezone.localdate()
+    asked = claims.claim_filters(request.GET, today=today)
     found = claims.page(filters=asked, visibility=seen)
-    shown = {"section": "claims", "asked": asked, "page": found, "chosen": found.chosen(asked.provider)}
+    shown = {
+        "section": "claims",
+        "asked": asked,
+        "page": found,
+        "chosen": found.chosen(asked.provider),
+        "this_month": today.replace(day=1),
+    }
     return render(request, "spend/claims.html", shown)
 
 

@@ -3,12 +3,14 @@
 import csv
 import datetime as dt
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.visibility import Visibility
@@ -135,6 +137,14 @@ class TestThePage:
             "/spend/entries/?from=2026-11-01&amp;to=2026-11-30&amp;provider=gemini&amp;cost=unknown" in html
         )
         assert '<a href="?month=2026-10">October 2026</a>' in html
+
+    def test_no_month_to_come_is_offered(self, finance: Client) -> None:
+        this = timezone.localdate().replace(day=1)
+        last = (this - dt.timedelta(days=1)).replace(day=1)
+
+        assert f"?month={this:%Y-%m}" in finance.get(f"/spend/claims/?month={last:%Y-%m}").content.decode()
+        offered = re.findall(r"\?month=([0-9-]+)", finance.get("/spend/claims/").content.decode())
+        assert max(offered) == f"{this:%Y-%m}"
 
     def test_a_month_without_failures(self, finance: Client) -> None:
         assert "Nothing to claim" in finance.get("/spend/claims/?month=2026-01").content.decode()
