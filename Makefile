@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup serve test clients focus-validator lint format bench bench-breaker bench-ledger soak demo requirements
+.PHONY: help setup serve test clients focus-validator lint format bench bench-breaker bench-ledger soak demo plotly requirements
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-breaker what a dead provider costs callers before and after its breaker opens"
 	@echo "make bench-ledger  the pages over a ledger of 5,000,000 rows"
 	@echo "make soak          200,000 mixed calls: nothing grows"
+	@echo "make plotly        fetch the charts' JavaScript again, after plotly was upgraded (needs npm)"
 	@echo "make requirements  compile requirements*.txt from pyproject.toml"
 
 $(VENV)/python:
@@ -90,6 +91,14 @@ bench-ledger: $(VENV)/development
 
 soak: $(VENV)/development
 	@SOAK_CALLS=200000 $(BIN)/python -m pytest tests/checks/test_h_soak.py
+
+# The bundle that draws the pages' charts: of the version that the plotly package in .venv writes figures for.
+plotly: $(VENV)/runtime
+	@version=$$($(BIN)/python -c "from plotly.offline import get_plotlyjs_version as v; print(v())"); \
+	cd static/plotly && npm pack --silent plotly.js-basic-dist-min@$$version && \
+	tar -xzf plotly.js-basic-dist-min-$$version.tgz --strip-components=1 package/plotly-basic.min.js package/LICENSE && \
+	mv plotly-basic.min.js plotly.min.js && gzip -9 -n -c plotly.min.js > plotly.min.js.gz && \
+	rm plotly.js-basic-dist-min-$$version.tgz && echo "plotly.js $$version"
 
 requirements: $(VENV)/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv

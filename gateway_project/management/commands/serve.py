@@ -17,7 +17,7 @@ from django.db.utils import OperationalError
 from gateway_project import bootstrap, sandbox_process
 from gateway_project.bootstrap import Made
 from gateway_project.server import Server
-from metering import locks, static_plotly
+from metering import locks
 
 LAST_PORT = 65_535
 LOCK_PAUSE_SECONDS = 0.2
@@ -87,7 +87,6 @@ class Command(BaseCommand):
         try:
             self._say("bringing the database up to date ...")
             call_command("migrate", verbosity=0, interactive=False)
-            static_plotly.compress()
             if not with_bootstrap:
                 return None
             self._say("filling the price catalog ...")
