@@ -3,6 +3,7 @@
 from django.urls import path
 
 from metering.spend import views
+from metering.spend.anomalies import views as anomaly_views
 from metering.spend.budgets import views as budget_views
 from metering.spend.claims import views as claims_views
 from metering.spend.exports import views as focus_views
@@ -16,6 +17,8 @@ urlpatterns = [
     path("entries/", views.entry_list, name="entries"),
     path("entries/export.csv", views.entry_list_csv, name="entries_csv"),
     path("entries/<uuid:request_id>/", views.request_detail, name="request"),
+    path("anomalies/", anomaly_views.anomaly_list, name="anomalies"),
+    path("anomalies/export.csv", anomaly_views.anomaly_csv, name="anomalies_csv"),
     path("budgets/", budget_views.budget_list, name="budgets"),
     path("budgets/<int:limit_id>/", budget_views.budget, name="budget"),
     path("budgets/<int:limit_id>/raises/", budget_views.ask, name="ask_raise"),
