@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
+from django.db.models import Max, Min, Sum
 
+from catalog import approvals
 from metering.closing import months, snapshot
 from metering.closing.errors import Refused
 from metering.models import BillingPeriod, ClosingWaiver, CorrectionBatch, DailySpend, Hold
@@ -19,7 +20,7 @@ from metering.models import BillingPeriod, ClosingWaiver, CorrectionBatch, Daily
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """``subject`` tells apart obstacles of one kind (a vendor's name, say); ``count`` how much there is of
-    it.
+    it. What ``stands`` nobody can waive.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Obstacle:
     sentence: str
     subject: str = ""
     waiver: ClosingWaiver | None = None
+    stands: bool = False
 
     @property
     def blocks(self) -> bool:
@@ -60,7 +62,25 @@ def running_batches(month: dt.date, zone: ZoneInfo) -> Iterable[Obstacle]:
         )
 
 
-FINDERS: list[Finder] = [open_holds, unpriced, running_batches]
+def earlier_months(month: dt.date, zone: ZoneInfo) -> Iterable[Obstacle]:
+    """Months are closed in order: the first before it that has spend and is not closed."""
+    closed = BillingPeriod.objects.filter(status=BillingPeriod.Status.CLOSED).aggregate(last=Max("month"))
+    spent = DailySpend.objects.filter(period__lt=month)
+    if closed["last"] is not None:
+        spent = spent.filter(period__gt=closed["last"])
+    first: dt.date | None = spent.aggregate(first=Min("period"))["first"]
+    if first is not None:
+        name = months.written(first)
+        yield Obstacle(
+            "earlier_month",
+            1,
+            f"{name} is not closed yet: months are closed in order.",
+            subject=name,
+            stands=True,
+        )
+
+
+FINDERS: list[Finder] = [earlier_months, open_holds, unpriced, running_batches]
 
 
 def found(*, month: dt.date, zone: ZoneInfo) -> list[Obstacle]:
@@ -86,6 +106,8 @@ def waive(
         raise Refused("Say why it may pass: the reason is kept and printed on the statements.")
     for obstacle in found(month=month, zone=zone):
         if (obstacle.kind, obstacle.subject) == (kind, subject):
+            if obstacle.stands:
+                raise Refused(f"Nobody can let that pass. {obstacle.sentence}")
             return ClosingWaiver.objects.create(
                 period=period,
                 version=snapshot.next_version(month),
@@ -99,7 +121,24 @@ def waive(
     raise Refused("That is not in the way any more: look again.")
 
 
-def kept(obstacles: Iterable[Obstacle]) -> list[dict[str, str]]:
+def check_two_people(obstacles: Iterable[Obstacle], *, by: str) -> bool:
+    """Whoever let something pass does not close the month alone. Whether that is self-approved.
+
+    Raises Refused: as a gap is signed and a month is opened again, what is let pass takes two.
+    """
+    own = [one for one in obstacles if one.waiver is not None and one.waiver.waived_by == by]
+    if not own:
+        return False
+    try:
+        return approvals.is_self_approved(asked_by=by, decided_by=by)
+    except approvals.NeedsAnotherPerson as error:
+        raise Refused(
+            "You let something pass yourself: another person has to close the month. With a single admin,"
+            " start Tallygate with SELF_APPROVAL=1; it is then recorded as self-approved."
+        ) from error
+
+
+def kept(obstacles: Iterable[Obstacle], *, closed_by: str) -> list[dict[str, str]]:
     """The waived ones as plain rows, as a closing keeps them."""
     return [
         {
@@ -108,6 +147,7 @@ def kept(obstacles: Iterable[Obstacle]) -> list[dict[str, str]]:
             "sentence": one.sentence,
             "reason": one.waiver.reason,
             "by": one.waiver.waived_by,
+            **({"self_approved": "yes"} if one.waiver.waived_by == closed_by else {}),
         }
         for one in obstacles
         if one.waiver is not None

@@ -5,22 +5,32 @@ import hashlib
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from catalog.models import Price
 from catalog.models.prices import RATES
 from metering.closing import canonical, months
 
 
-def version(*, month: dt.date, zone: ZoneInfo) -> str:
+def last() -> int:
+    """The number of the newest price row; 0 without any."""
+    newest: int | None = Price.objects.aggregate(last=Max("pk"))["last"]
+    return newest or 0
+
+
+def version(*, month: dt.date, zone: ZoneInfo, last_price: int | None = None) -> str:
     """SHA-256 over the prices in force at some moment of ``month``, in the order of their ids.
 
     An end after the month is left out: a later price, which ends one of them, does not change the digest.
+    ``last_price``: rows that were made after it are left out, too: a model's first price may begin in the
+    past.
     """
     starts, ends = months.starts_at(month, zone=zone), months.starts_at(months.after(month), zone=zone)
     found = Price.objects.filter(
         Q(effective_to__isnull=True) | Q(effective_to__gt=starts), effective_from__lt=ends
     ).order_by("pk")
+    if last_price is not None:
+        found = found.filter(pk__lte=last_price)
     digest = hashlib.sha256()
     for price in found.iterator(chunk_size=500):
         digest.update(canonical.document(_document(price, ends=ends)) + b"\n")

@@ -16,10 +16,12 @@ def total(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
-def shown(amounts: Sequence[Decimal]) -> list[Decimal]:
-    """Each amount at 2 decimals; they add up to ``total(sum(amounts))``."""
+def shown(amounts: Sequence[Decimal], *, whole: Decimal | None = None) -> list[Decimal]:
+    """Each amount at 2 decimals; they add up to ``total(sum(amounts))``, or to ``whole`` where that is shown
+    for them already: their sum, cut or raised to a cent.
+    """
     cut = [amount.quantize(CENT, rounding=ROUND_FLOOR) for amount in amounts]
-    whole = total(sum(amounts, Decimal(0)))
+    whole = total(sum(amounts, Decimal(0))) if whole is None else whole
     missing = int((whole - sum(cut, Decimal(0))) / CENT)
     lost = sorted(range(len(amounts)), key=lambda place: (cut[place] - amounts[place], place))
     for place in lost[:missing]:

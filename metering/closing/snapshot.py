@@ -95,7 +95,7 @@ def corrections(included: Iterable[Included]) -> list[dict[str, str]]:
 
 def _closing(facts: Facts, found: Groups, chains: Chains) -> Closing:
     month, before = facts.period.month, previous(facts.period.month)
-    whole = _whole(found)
+    whole, last_price = _whole(found), prices.last()
     return Closing(
         period=facts.period,
         version=next_version(month),
@@ -106,7 +106,8 @@ def _closing(facts: Facts, found: Groups, chains: Chains) -> Closing:
         last_entry=chains.last_entry,
         unpriced=whole.unpriced,
         amount=whole.cost,
-        price_list=prices.version(month=month, zone=facts.zone),
+        price_list=prices.version(month=month, zone=facts.zone, last_price=last_price),
+        last_price=last_price,
         names={"model": _by_id(model_names(found)), "key": _by_id(_key_names(month))},
         waived=facts.waived,
         layout=canonical.LAYOUT,

@@ -3,13 +3,13 @@ preliminary.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from catalog.models import Team
+from catalog.models import Price, Team
 from metering.closing import groups, lines, months, prices, rounding, snapshot
 from metering.closing.lines import Line
 from metering.models import BillingPeriod, ClosedLine, ClosedTeam, Closing
@@ -25,6 +25,7 @@ class Shown:
 
     line: Line
     cents: Decimal | None
+    price: str = ""  # which price row, where lines of one block differ in nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Statement:
 def of_closing(closed: ClosedTeam, *, standing: bool) -> Statement:
     """The statement as it was closed; every time the same. ``standing``: no later version replaced it."""
     closing, month = closed.closing, closed.closing.period.month
-    shown = _shown([_from_row(row) for row in closed.lines.order_by("position")])
+    usage, adjustments = _sections([_from_row(row) for row in closed.lines.order_by("position")])
     return Statement(
         month=month,
         team=closed.name,
@@ -107,8 +108,8 @@ def of_closing(closed: ClosedTeam, *, standing: bool) -> Statement:
         number=f"{months.written(month)}/{closed.name}/{closing.version}",
         ordinal=closed.number,
         out_of=closing.teams.count(),
-        usage=_blocks(row for row in shown if row.line.charged is None),
-        adjustments=_blocks(row for row in shown if row.line.charged is not None),
+        usage=usage,
+        adjustments=adjustments,
         corrections=closed.corrections,
         entries=closed.entries,
         unpriced=closed.unpriced,
@@ -130,7 +131,7 @@ def preliminary(*, team: Team, month: dt.date, at: dt.datetime, zone: ZoneInfo) 
     found = groups.added_up(month=month, team_id=team.pk)
     sums = groups.of_team(found).get(team.pk, groups.NOTHING)
     worked = lines.lines_of(found, rates=snapshot.rates_of(found), models=snapshot.model_names(found))
-    shown = _shown(worked)
+    usage, adjustments = _sections(worked)
     return Statement(
         month=month,
         team=team.name,
@@ -140,8 +141,8 @@ def preliminary(*, team: Team, month: dt.date, at: dt.datetime, zone: ZoneInfo) 
         number="",
         ordinal=None,
         out_of=None,
-        usage=_blocks(row for row in shown if row.line.charged is None),
-        adjustments=_blocks(row for row in shown if row.line.charged is not None),
+        usage=usage,
+        adjustments=adjustments,
         corrections=snapshot.corrections(groups.included(month=month, team_id=team.pk)),
         entries=sums.entries,
         unpriced=sums.unpriced,
@@ -198,16 +199,59 @@ def _stands(closing: Closing) -> bool:
     return found is not None and found.pk == closing.pk
 
 
-def _shown(worked: Sequence[Line]) -> list[Shown]:
-    cents = iter(rounding.shown([line.amount for line in worked if line.amount is not None]))
-    return [Shown(line, None if line.amount is None else next(cents)) for line in worked]
+Blocks = tuple[Block, ...]
 
 
-def _blocks(rows: Iterable[Shown]) -> tuple[Block, ...]:
-    def together(row: Shown) -> tuple[str, str, dt.date | None, str]:
-        return row.line.model, row.line.variant, row.line.charged, row.line.reference
+def _sections(worked: Sequence[Line]) -> tuple[Blocks, Blocks]:
+    """The month's own usage, and adjustments. Rounded from the top down: the total to sections, those to
+    blocks, those to lines; so each sum that is shown is its exact amount, cut or raised to a cent.
+    """
+    sections = [
+        [line for line in worked if line.charged is None],
+        [line for line in worked if line.charged is not None],
+    ]
+    words = _price_words(worked)
+    cents = rounding.shown([_amount(section) for section in sections])
+    usage, adjustments = (_blocks(of, whole, words) for of, whole in zip(sections, cents, strict=True))
+    return usage, adjustments
 
-    return tuple(Block(*key, tuple(found)) for key, found in groupby(rows, together))
+
+def _blocks(lines: Sequence[Line], whole: Decimal, words: Mapping[int, str]) -> Blocks:
+    def together(line: Line) -> tuple[str, str, dt.date | None, str]:
+        return line.model, line.variant, line.charged, line.reference
+
+    found = [(key, list(of)) for key, of in groupby(lines, together)]
+    cents = rounding.shown([_amount(of) for _, of in found], whole=whole)
+    return tuple(
+        Block(*key, tuple(_shown(of, share, words))) for (key, of), share in zip(found, cents, strict=True)
+    )
+
+
+def _shown(lines: Sequence[Line], whole: Decimal, words: Mapping[int, str]) -> Iterator[Shown]:
+    cents = iter(rounding.shown([line.amount for line in lines if line.amount is not None], whole=whole))
+    several = len({line.price_id for line in lines if line.price_id is not None}) > 1
+    for line in lines:
+        named = words.get(line.price_id, "") if several and line.price_id is not None else ""
+        yield Shown(line, None if line.amount is None else next(cents), named)
+
+
+def _amount(lines: Iterable[Line]) -> Decimal:
+    return sum((line.amount for line in lines if line.amount is not None), Decimal(0))
+
+
+def _price_words(worked: Iterable[Line]) -> dict[int, str]:
+    """What tells price rows apart, by their numbers; none of it ever changes."""
+    named = {line.price_id for line in worked if line.price_id is not None}
+    return {price.pk: _words(price) for price in Price.objects.filter(pk__in=named)}
+
+
+def _words(price: Price) -> str:
+    words = [f"price row {price.pk}", f"from {price.effective_from:%Y-%m-%d}"]
+    if price.above_input_tokens:
+        words.append(f"above {price.above_input_tokens:,} input tokens")
+    if price.daily_from is not None and price.daily_to is not None:
+        words.append(f"{price.daily_from:%H:%M} to {price.daily_to:%H:%M} UTC {price.weekdays}".rstrip())
+    return ", ".join(words)
 
 
 def _from_row(row: ClosedLine) -> Line:

@@ -32,6 +32,8 @@ def begin(*, month: dt.date, at: dt.datetime, zone: ZoneInfo) -> BillingPeriod:
     """From now on entries of ``month`` are flagged late. Raises Refused."""
     if not months.is_over(month, at=at, zone=zone):
         raise Refused(f"{months.written(month)} is not over: it ends with its last day in {zone.key}.")
+    if earlier := [one.sentence for one in obstacles.earlier_months(month, zone)]:
+        raise Refused(" ".join(earlier))
     with refusals():
         period, _ = BillingPeriod.objects.select_for_update().get_or_create(month=month)
         if period.status != Status.OPEN:
@@ -58,7 +60,7 @@ def finish(*, month: dt.date, by: str, at: dt.datetime, zone: ZoneInfo) -> Closi
     """
     if not BillingPeriod.objects.filter(month=month, status=Status.CLOSING).exists():
         raise Refused(f"{months.written(month)} is not closing: begin to close it first.")
-    _check(obstacles.found(month=month, zone=zone))
+    _check(obstacles.found(month=month, zone=zone), by)
     chains = Chains(month)
     try:
         settled = _last_settled()
@@ -77,19 +79,20 @@ def _finish_locked(
     _lock()
     period = _locked(month, Status.CLOSING)
     standing = obstacles.found(month=month, zone=zone)
-    _check(standing)
+    _check(standing, by)
     chains.feed(past=settled)
     found = groups.together([found, groups.added_up(month=month, past=settled)])
     _compare(month, found, chains)
-    facts = snapshot.Facts(period, by, at, zone, obstacles.kept(standing))
+    facts = snapshot.Facts(period, by, at, zone, obstacles.kept(standing, closed_by=by))
     closing = snapshot.write(facts=facts, found=found, chains=chains)
     _set(period, Status.CLOSED)
     return closing
 
 
-def _check(found: list[obstacles.Obstacle]) -> None:
+def _check(found: list[obstacles.Obstacle], by: str) -> None:
     if blocking := [obstacle for obstacle in found if obstacle.blocks]:
         raise Blocked(blocking)
+    obstacles.check_two_people(found, by=by)
 
 
 def _last_settled() -> int:

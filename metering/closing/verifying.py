@@ -57,7 +57,8 @@ def _differences(closing: Closing) -> Iterator[Difference]:
     yield from _seal(closing, month, teams)
     yield from _Walk(month, teams).differences()
     yield from _totals(month, teams)
-    if prices.version(month=month, zone=ZoneInfo(closing.time_zone)) != closing.price_list:
+    zone = ZoneInfo(closing.time_zone)
+    if prices.version(month=month, zone=zone, last_price=closing.last_price) != closing.price_list:
         yield Difference(month, "the prices in force in it are not those it was closed with")
 
 

@@ -43,6 +43,9 @@ class Closing(models.Model):
     unpriced = models.BigIntegerField(help_text="Entries whose cost was still unknown.")
     amount = _sum()
     price_list = _digest("SHA-256 over the prices in force in the month.")
+    last_price = models.BigIntegerField(
+        null=True, help_text="The newest price row of that moment: later ones are not in the price list."
+    )
     names: "models.JSONField[dict[str, dict[str, str]], dict[str, dict[str, str]]]" = models.JSONField(
         help_text="What models and keys were called at that time, by id."
     )

@@ -4,8 +4,10 @@ import datetime as dt
 from decimal import Decimal
 
 from django import template
+from django.urls import reverse
 
 from metering.closing import months
+from metering.closing.obstacles import Obstacle
 from metering.spend import arithmetic, money
 
 register = template.Library()
@@ -63,3 +65,18 @@ def utc(at: dt.datetime) -> str:
 def as_digits(amount: str) -> str:
     """A decimal that was kept as text."""
     return money.exact(Decimal(amount))
+
+
+@register.simple_tag
+def obstacle_url(obstacle: Obstacle, month: dt.date) -> str:
+    """Where one sees what is in the way; empty where there is no such page."""
+    last = months.after(month) - dt.timedelta(days=1)
+    match obstacle.kind:
+        case "unpriced":
+            return f"{reverse('spend:entries')}?from={month}&to={last}&cost=unknown"
+        case "unreconciled":
+            return reverse("spend:reconciliation_vendor", args=[obstacle.subject, month])
+        case "earlier_month":
+            return reverse("spend:month", args=[months.parse(obstacle.subject)])
+        case _:
+            return ""

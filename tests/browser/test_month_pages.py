@@ -6,12 +6,13 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import User
 
 from catalog.models import Price
 from metering.closing import obstacles, steps
 from metering.usage import Usage
 from tests import factories
-from tests.browser.conftest import Site, Visit
+from tests.browser.conftest import PASSWORD, Site, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 Open = Callable[..., Visit]
@@ -22,6 +23,7 @@ NOON = dt.datetime(2026, 5, 20, 12, 0, tzinfo=dt.UTC)
 @pytest.fixture(scope="module")
 def team(site: Site, django_db_blocker: object) -> int:
     """May is closed, June is closing with something in the way; search spent in both."""
+    User.objects.create_superuser("ruth", password=PASSWORD)
     key = factories.make_key("months", team=factories.make_team("search"))
     for price in Price.objects.all():
         for at in (NOON, NOON + dt.timedelta(days=30)):
@@ -35,7 +37,7 @@ def team(site: Site, django_db_blocker: object) -> int:
         obstacles.waive(
             month=MAY, kind=one.kind, subject=one.subject, reason="no bill yet", by="ann", at=at, zone=zone
         )
-    steps.finish(month=MAY, by="ann", at=at, zone=zone)
+    steps.finish(month=MAY, by="bob", at=at, zone=zone)
     factories.make_entry(key=key, model=price.model, price=price, usage=Usage(output=777), started_at=NOON)
     steps.begin(month=JUNE, at=at, zone=zone)
     return key.team_id
@@ -72,6 +74,10 @@ def test_what_is_in_the_way_is_let_pass_with_a_reason_and_the_month_is_closed(
     while seen.page.query_selector(".waive input[name=reason]"):
         seen.page.fill(".waive input[name=reason]", "below a dollar")
         seen.page.click("text=Let it pass")
+    assert seen.page.is_disabled("text=Close June 2026")
+    assert "so another person closes the month" in seen.page.text_content("main")
+    seen = visit(user="ruth")
+    seen.open(f"{site.url}/spend/months/2026-06/")
     seen.page.click("text=Close June 2026")
     assert seen.page.text_content(".sub .status") == "closed"
     assert "Let pass by root: below a dollar" in seen.page.text_content("main")

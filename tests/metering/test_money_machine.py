@@ -389,7 +389,7 @@ class Money(RuleBasedStateMachine):
                     steps.begin(month=month, at=self.now, zone=h.UTC)
                 if waive:
                     self._waive(month)
-                steps.finish(month=month, by="ann", at=self.now, zone=h.UTC)
+                steps.finish(month=month, by="bob", at=self.now, zone=h.UTC)
             except Blocked:
                 pass  # by what stands in the way and was not waived
             except Refused:

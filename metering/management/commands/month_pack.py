@@ -27,4 +27,4 @@ class Command(BaseCommand):
         path = Path(options["output"] or closing_pack.name(closing))
         with path.open("wb") as out:
             closing_pack.build(closing, out)
-        self.stdout.write(f"{path}: {path.stat().st_size} bytes")
+        self.stdout.write(f"{path}: {path.stat().st_size:,} bytes; its README.txt says how to check it")

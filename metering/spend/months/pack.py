@@ -28,6 +28,20 @@ from metering.spend.months import files as closing_files
 EVERYONE = Visibility(team_ids=None)
 READABLE = 0o644 << 16
 SUMS = "SHA256SUMS"
+README = """The books of {month}, version {version}, as Tallygate closed them.
+
+To check that nothing was changed since:   cd {month} && sha256sum -c SHA256SUMS
+To prove them against the ledger:          manage.py verify_ledger --chain --month {month}
+
+statements/         one for each team, as it was numbered; USD, rounded so that lines add up as printed
+totals.csv          each team's total: exact, and to the cent
+lines.csv           the statements' lines: quantity x unit price = amount, every digit
+entries.csv         every ledger entry that was billed in the month
+focus-1.2.csv       the same as FOCUS, for FinOps tools
+reconciliation.csv  each vendor's own figures beside ours, as they were when the month was closed
+closing.json        who closed it and when, what was let pass and why, and the digests that seal it
+SHA256SUMS          of every other file
+"""
 
 
 class Out(Protocol):
@@ -73,6 +87,11 @@ def the_statements(closing: Closing) -> Iterator[File]:
             yield File(f"{stem}.pdf", _bytes(documents.pdf(statement)))
 
 
+def readme(closing: Closing) -> Iterator[File]:
+    folder = months.written(closing.period.month)
+    yield File("README.txt", _bytes(README.format(month=folder, version=closing.version).encode()))
+
+
 def totals(closing: Closing) -> Iterator[File]:
     month = closing.period.month
     rows = closing_files.chargeback(month=month, visibility=EVERYONE, time_zone=closing.time_zone)
@@ -116,7 +135,7 @@ def focus_files(closing: Closing) -> Iterator[File]:
 
 
 # Whoever keeps another book of a month adds its files here.
-PARTS: list[Part] = [seal, totals, the_statements, entries, focus_files]
+PARTS: list[Part] = [readme, seal, totals, the_statements, entries, focus_files]
 
 
 class _Hashed:

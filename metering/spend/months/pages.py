@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Sum
 
 from catalog.models import Team
 from catalog.visibility import Visibility
-from metering.closing import months, obstacles, statements
+from metering.closing import months, obstacles, rounding, statements
 from metering.closing.obstacles import Obstacle
 from metering.models import BillingPeriod, ClosedTeam, Closing, DailySpend, Reopening
 
@@ -51,13 +52,18 @@ class TeamRow:
     amount: Decimal
 
     @property
-    def known_amount(self) -> Decimal | None:
-        return None if self.unpriced and not self.amount else self.amount
+    def billed(self) -> Decimal | None:
+        """To the cent, as its statement says; None when nothing of it is known."""
+        return None if self.unpriced and not self.amount else rounding.total(self.amount)
 
 
 @dataclass(frozen=True, slots=True)
 class MonthPage:
-    """A month with its teams' statements, and what the person may do about it."""
+    """A month with its teams' statements, and what the person may do about it.
+
+    ``for_earlier``: USD of the amount that is for days of earlier months; None when nothing is.
+    ``needs_another``: the person let something pass, so somebody else closes.
+    """
 
     of: Month
     teams: tuple[TeamRow, ...]
@@ -67,10 +73,27 @@ class MonthPage:
     sees_all: bool
     may_close: bool
     may_decide: bool
+    for_earlier: Decimal | None
+    needs_another: bool
 
     @property
     def blocked(self) -> bool:
         return any(obstacle.blocks for obstacle in self.obstacles)
+
+    @property
+    def stands(self) -> bool:
+        """Something is in the way that nobody can let pass."""
+        return any(obstacle.stands for obstacle in self.obstacles)
+
+    @property
+    def billed(self) -> Decimal:
+        """What the statements come to together."""
+        return sum((row.billed or ZERO for row in self.teams), ZERO)
+
+    @property
+    def rounded_by(self) -> Decimal:
+        """What rounding each statement by itself added to the exact sum's cents."""
+        return self.billed - rounding.total(sum((row.amount for row in self.teams), ZERO))
 
     @property
     def waiting(self) -> Reopening | None:
@@ -113,6 +136,8 @@ def month_page(
         sees_all=sees_all,
         may_close=may_close,
         may_decide=sees_all and person.has_perm(DECIDE),
+        for_earlier=_for_earlier(month, visibility),
+        needs_another=not settings.SELF_APPROVAL and _let_pass(standing, person.get_username()),
     )
 
 
@@ -137,8 +162,24 @@ def team_rows(*, month: dt.date, visibility: Visibility) -> Iterable[TeamRow]:
         yield TeamRow(team_id, name, center, "", unpriced, exposure, amount)
 
 
+def versions_of(*, team_id: int, month: dt.date) -> tuple[int, ...]:
+    """Of the closings that the team has a statement of, the oldest first."""
+    closed = ClosedTeam.objects.filter(team=team_id, closing__period__month=month)
+    return tuple(closed.order_by("closing__version").values_list("closing__version", flat=True))
+
+
 def find_team(*, team_id: int, visibility: Visibility) -> Team | None:
     return visibility.teams().filter(pk=team_id).first()
+
+
+def _for_earlier(month: dt.date, visibility: Visibility) -> Decimal | None:
+    rows = visibility.restrict(DailySpend.objects.filter(period=month, day__lt=month))
+    found: Decimal | None = rows.aggregate(sum=Sum("cost"))["sum"]
+    return found
+
+
+def _let_pass(standing: Iterable[Obstacle], name: str) -> bool:
+    return any(one.waiver is not None and one.waiver.waived_by == name for one in standing)
 
 
 _NONE = (0, 0, ZERO)

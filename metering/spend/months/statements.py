@@ -37,6 +37,7 @@ def statement(request: HttpRequest, seen: Visibility, month: dt.date, team_id: i
         "statement": found,
         "team_id": team_id,
         "version": _version(request),
+        "versions": pages.versions_of(team_id=team_id, month=month),
         "can_make_pdf": closing_documents.can_make_pdf(),
         "how_to_install_pdf": closing_documents.INSTALL,
     }

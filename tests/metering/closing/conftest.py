@@ -61,11 +61,11 @@ def close(month: dt.date = OCTOBER, *, at: dt.datetime | None = None, by: str = 
     """Begins and finishes, with everything in the way waived."""
     at = at or dt.datetime(month.year + month.month // 12, month.month % 12 + 1, 6, 9, 0, tzinfo=dt.UTC)
     steps.begin(month=month, at=at, zone=UTC)
-    let_all_pass(month, at=at, by=by)
+    let_all_pass(month, at=at)
     return steps.finish(month=month, by=by, at=at, zone=UTC)
 
 
-def let_all_pass(month: dt.date = OCTOBER, *, at: dt.datetime = LATER, by: str = "ann") -> None:
+def let_all_pass(month: dt.date = OCTOBER, *, at: dt.datetime = LATER, by: str = "bob") -> None:
     for one in obstacles.found(month=month, zone=UTC):
         obstacles.waive(
             month=month, kind=one.kind, subject=one.subject, reason="small", by=by, at=at, zone=UTC

@@ -30,9 +30,11 @@ def test_a_month_is_closed_and_opened_again_from_the_shell(books: Books) -> None
     because = ("--reason", "small", "--by", "ann")
     run("close_month", "2026-10", "--waive", "unreconciled", "--subject", "openai", *because)
     assert run("close_month", "2026-10", "--waive", "unpriced", *because).count("let pass: ") == 2
-    said = run("close_month", "2026-10", "--finish", "--by", "ann")
+    with pytest.raises(CommandError, match="another person has to close the month"):
+        run("close_month", "2026-10", "--finish", "--by", "ann")
+    said = run("close_month", "2026-10", "--finish", "--by", "bob")
     assert "2026-10 is closed.\nversion 1, closed " in said
-    assert "UTC by ann: 4 entries, 3.515285000000 USD, 1 of unknown cost" in said
+    assert "UTC by bob: 4 entries, 3.515285000000 USD, 1 of unknown cost" in said
     assert Closing.objects.get().head in said
 
     with pytest.raises(CommandError, match="--by names the person"):

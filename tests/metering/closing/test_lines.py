@@ -165,6 +165,17 @@ def test_lines_at_two_decimals_add_up_to_the_total(amounts: list[Decimal]) -> No
     assert all(one == exact for one, exact in zip(shown, amounts, strict=True) if exact % rounding.CENT == 0)
 
 
+@given(st.lists(st.lists(MONEY, min_size=1, max_size=6), max_size=8))
+def test_from_the_top_down_each_sum_is_its_exact_amount_to_the_cent(sections: list[list[Decimal]]) -> None:
+    sums = [sum(section, Decimal(0)) for section in sections]
+    for section, exact, cents in zip(sections, sums, rounding.shown(sums), strict=True):
+        lines = rounding.shown(section, whole=cents)
+
+        assert sum(lines, Decimal(0)) == cents
+        assert abs(cents - exact) < rounding.CENT
+        assert all(abs(one - line) < rounding.CENT for one, line in zip(lines, section, strict=True))
+
+
 @pytest.mark.parametrize(
     ("amounts", "shown"),
     [

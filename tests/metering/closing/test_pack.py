@@ -34,6 +34,7 @@ def test_it_has_the_statements_the_entries_the_totals_and_their_checksums(books:
     found = files(packed(close()))
 
     assert list(found) == [
+        "README.txt",
         "closing.json",
         "totals.csv",
         "lines.csv",
@@ -47,6 +48,8 @@ def test_it_has_the_statements_the_entries_the_totals_and_their_checksums(books:
         "SHA256SUMS",
     ]
     listed = dict(reversed(line.split("  ")) for line in found.pop("SHA256SUMS").decode().splitlines())
+    told = found["README.txt"].decode()
+    assert all(name.partition("/")[0] in told for name in found if name != "README.txt")
     assert listed == {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
 
 

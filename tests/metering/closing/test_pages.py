@@ -10,10 +10,14 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from catalog.visibility import Visibility
 from metering.closing import reopening
-from metering.models import BillingPeriod
+from metering.models import BillingPeriod, Closing
+from metering.spend.months import pages
+from metering.templatetags.closing import obstacle_url
 from tests import factories
-from tests.metering.closing.conftest import OCTOBER, Books, close
+from tests.metering.closing.conftest import NOON, NOVEMBER, OCTOBER, Books, close
+from tests.metering.house import UTC
 
 MONTHS = "/spend/months/"
 PAGE = f"{MONTHS}2026-10/"
@@ -63,11 +67,63 @@ def test_a_month_is_closed_step_by_step(finance: Client, books: Books) -> None:
     assert post(finance, "waive", kind="unpriced", subject="", reason=" ") == 409
     assert post(finance, "waive", kind="unpriced", subject="", reason="below a dollar") == 302
     assert post(finance, "waive", kind="unreconciled", subject="openai", reason="bill to come") == 302
-    assert post(finance, "finish") == 302
+    assert "You let something pass, so another person closes the month" in text(finance, PAGE)
+    assert post(finance, "finish") == 409
+    other = _logged_in(factories.make_user("second", role="Finance"))
+    assert post(other, "finish") == 302
 
     page = text(finance, PAGE)
     assert "2026-10/search/1" in page
     assert "Let pass by fin: below a dollar" in page
+
+
+def test_a_single_admin_closes_and_it_is_kept_as_self_approved(
+    finance: Client, books: Books, settings: Settings
+) -> None:
+    settings.SELF_APPROVAL = True
+    post(finance, "begin")
+    post(finance, "waive", kind="unpriced", subject="", reason="below a dollar")
+    post(finance, "waive", kind="unreconciled", subject="openai", reason="bill to come")
+
+    assert post(finance, "finish") == 302
+
+    assert [one.get("self_approved") for one in Closing.objects.get().waived] == ["yes", "yes"]
+    assert "below a dollar (self-approved)" in text(finance, PAGE)
+
+
+def test_the_earlier_month_is_named_and_linked_before_anybody_begins(books: Books) -> None:
+    books.entry(at=NOON + dt.timedelta(days=31))
+    person = factories.make_user("fin", role="Finance")
+    late = dt.datetime(2026, 12, 6, tzinfo=dt.UTC)
+
+    found = pages.month_page(
+        month=NOVEMBER, person=person, visibility=Visibility(team_ids=None), at=late, zone=UTC
+    )
+
+    assert found is not None
+    assert found.stands
+    [one] = [one for one in found.obstacles if one.stands]
+    assert one.sentence == "2026-10 is not closed yet: months are closed in order."
+    assert obstacle_url(one, NOVEMBER) == PAGE
+
+
+def test_statements_add_up_to_the_months_total_as_shown(finance: Client, books: Books) -> None:
+    """$3.500285 and $0.015 are $3.50 and $0.02: together $3.52, exactly 3.515285."""
+    page = text(finance, PAGE)
+
+    assert ">$3.50</span>" in page
+    assert ">$0.02</span>" in page
+    assert ">$3.52</span>" in page
+    assert "Exactly 3.515285 USD." in page
+
+
+def test_what_is_for_earlier_months_is_said(finance: Client, books: Books) -> None:
+    close()
+    books.entry()
+
+    page = text(finance, PAGE.replace("2026-10", "2026-11"))
+
+    assert "3.5 USD of it is spend of earlier months, which were closed" in page
 
 
 def test_a_begun_close_is_withdrawn(finance: Client, books: Books) -> None:
@@ -103,7 +159,7 @@ def test_a_lead_sees_the_statement_of_the_own_team_alone(lead: Client, books: Bo
         page = text(lead, PAGE)
         assert "ads" in page
         assert "search" not in page
-        assert "$0.015" in page
+        assert '<span title="0.015">$0.02</span>' in page
         assert "3.5" not in page
         assert [row["team"] for row in table(lead, f"{PAGE}chargeback.csv")] == ["ads", "", ""]
         assert "0.015" in text(lead, f"{PAGE}{books.ads.team_id}/")
@@ -177,11 +233,11 @@ def test_the_pages_ask_a_fixed_number_of_questions(
             books.entry(key, at=dt.datetime(year, 11, 3, tzinfo=dt.UTC))
     with django_assert_num_queries(8):
         finance.get(MONTHS)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         finance.get(PAGE)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         finance.get(f"{MONTHS}2099-11/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         finance.get(f"{PAGE}{books.ads.team_id}/")
 
 

@@ -11,7 +11,7 @@ from metering.models import BillingPeriod
 from metering.spend.months import documents as closing_documents
 from metering.usage import Usage
 from tests import factories
-from tests.metering.closing.conftest import LATER, NOVEMBER, OCTOBER, Books, close, corrected
+from tests.metering.closing.conftest import LATER, NOON, NOVEMBER, OCTOBER, Books, close, corrected
 from tests.metering.house import UTC
 
 
@@ -75,6 +75,25 @@ def test_lines_and_blocks_add_up_as_shown(books: Books) -> None:
     cents = [row.cents for block in found.usage for row in block.rows if row.cents is not None]
     assert sum(cents, Decimal(0)) == found.total == sum((block.cents for block in found.usage), Decimal(0))
     assert sum((block.amount for block in found.usage), Decimal(0)) == found.amount
+
+
+def test_lines_of_one_token_type_at_several_prices_say_which(books: Books) -> None:
+    night = factories.make_price(
+        books.model, input="1.25", daily_from=dt.time(22), daily_to=dt.time(4), effective_from=NOON
+    )
+    books.entry(price=night, cost=Decimal("1.25"), usage=Usage(input=1_000_000))
+
+    [block] = of(books).usage
+
+    told = {row.price for row in block.rows if row.line.bucket == "input"}
+    assert told == {
+        f"price row {books.price.pk}, from {books.price.effective_from:%Y-%m-%d}",
+        f"price row {night.pk}, from {NOON:%Y-%m-%d}, 22:00 to 04:00 UTC",
+    }
+
+
+def test_a_model_of_one_price_does_not_repeat_it(books: Books) -> None:
+    assert {row.price for block in of(books).usage for row in block.rows} == {""}
 
 
 def test_renaming_afterwards_changes_no_closed_statement(books: Books) -> None:

@@ -48,8 +48,24 @@ def test_a_month_is_over_before_it_begins_to_close(books: Books) -> None:
 
 
 def test_months_close_in_order(books: Books) -> None:
-    with pytest.raises(Refused, match="Months are closed in order: one before 2026-11 is not closed"):
+    with pytest.raises(Refused, match="2026-10 is not closed yet: months are closed in order"):
         steps.begin(month=NOVEMBER, at=dt.datetime(2026, 12, 5, tzinfo=dt.UTC), zone=UTC)
+
+
+def test_nobody_lets_an_earlier_month_pass(books: Books) -> None:
+    steps.begin(month=OCTOBER, at=LATER, zone=UTC)
+    books.entry(at=dt.datetime(2026, 9, 30, 12, tzinfo=dt.UTC))  # what a vendor reported late
+
+    with pytest.raises(Refused, match="Nobody can let that pass"):
+        obstacles.waive(
+            month=OCTOBER,
+            kind="earlier_month",
+            subject="2026-09",
+            reason="small",
+            by="ann",
+            at=LATER,
+            zone=UTC,
+        )
 
 
 def test_a_close_is_begun_first(books: Books) -> None:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from metering.closing import canonical, verifying
 from metering.models import CostEntry
+from tests import factories
 from tests.metering import house as h
 from tests.metering.closing.conftest import NOON, NOVEMBER, OCTOBER, Books, close, corrected
 
@@ -178,6 +179,13 @@ def test_months_follow_each_other(books: Books) -> None:
 
     assert [one.month for one in found] == [OCTOBER, NOVEMBER]
     assert found[1].what == "it does not follow the closed month before it: the heads differ"
+
+
+def test_a_models_first_price_may_begin_in_a_closed_month(books: Books) -> None:
+    close()
+    factories.make_price(factories.make_model("new"), effective_from=NOON - dt.timedelta(days=40))
+
+    assert verifying.verify().differences == []
 
 
 def test_a_price_that_was_changed_is_told(books: Books) -> None:
