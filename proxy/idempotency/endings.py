@@ -29,6 +29,7 @@ class Endings:
         self._claims = claims
         self._room = room
         self._waiting: dict[uuid.UUID, Ending] = {}
+        self._stuck = False  # the last try did not reach PostgreSQL
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -45,10 +46,12 @@ class Endings:
             log.warning("idempotency_endings_lost", calls=len(self._waiting))
 
     async def write(self, ending: Ending) -> None:
-        """Durably, if PostgreSQL takes it now. Behind others that wait it waits, too, and nobody for it."""
-        behind = bool(self._waiting)
+        """Durably, if PostgreSQL takes it now. While it takes none, they all wait, and nobody for them.
+
+        Others that are being written at this moment hold nobody up: an answer's end is behind its own row.
+        """
         self.write_later(ending)
-        if not behind:
+        if not self._stuck:
             await self._write(ending)
 
     def write_later(self, ending: Ending) -> None:
@@ -69,9 +72,11 @@ class Endings:
                 await store.end(connection, ending)
         except UNAVAILABLE as error:
             log.warning("idempotency_ending_waits", error=type(error).__name__)
+            self._stuck = True
             return False
         except REFUSED:  # the row stays in flight, until it is known as lost
             log.exception("idempotency_ending_refused", request_id=str(ending.request_id))
+        self._stuck = False
         self._waiting.pop(ending.request_id, None)
         return True
 

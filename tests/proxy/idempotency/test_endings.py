@@ -33,6 +33,41 @@ async def test_written_at_once(own: str, once: Once, asked: Asked) -> None:
     assert states(own) == ["kept"]
 
 
+async def test_of_many_at_once_each_is_kept_before_its_answers_end(
+    own: str, once: Once, asked: Asked
+) -> None:
+    """Whoever has the end of an answer can have the answer again, whatever else is being written."""
+    calls = [asked._replace(key=f"order-{number}") for number in range(2, 9)]
+    ids = {call: uuid.UUID(int=number) for number, call in enumerate(calls, 2)}
+    for call, request_id in ids.items():
+        await once.claims.of(call, request_id=request_id, streams=False, seconds=SECONDS)
+
+    async def ended(call: Asked) -> str:
+        await once.endings.write(Ending(call, ids[call], **KEPT))  # type: ignore[arg-type]
+        found = await asyncio.to_thread(
+            sql, own, "SELECT state FROM proxy_idempotentcall WHERE key = %s", call.key
+        )
+        return str(found[0]["state"])
+
+    assert await asyncio.gather(*map(ended, calls)) == ["kept"] * len(calls)
+
+
+async def test_while_postgresql_is_away_only_the_first_waits_for_it(
+    own: str, new_once: NewOnce, asked: Asked
+) -> None:
+    once = await new_once()
+    loop = asyncio.get_running_loop()
+    with psycopg.connect(own) as connection:
+        connection.execute("LOCK TABLE proxy_idempotentcall IN ACCESS EXCLUSIVE MODE")
+        await once.endings.write(Ending(asked, FIRST, **KEPT))
+        began = loop.time()
+        await once.endings.write(Ending(asked, uuid.UUID(int=9), state=None))
+        assert loop.time() - began < endings.PATIENCE_SECONDS / 2
+        connection.rollback()
+    await once.endings.stop()
+    assert states(own) == ["kept"]
+
+
 async def test_without_postgresql_the_answers_end_does_not_wait_and_it_is_written_later(
     own: str, new_once: NewOnce, asked: Asked
 ) -> None:
