@@ -9,6 +9,7 @@ import datetime as dt
 import smtplib
 import time
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -75,6 +76,8 @@ class Notifier:
                 "notice_not_delivered",
                 delivery=dispatch.id,
                 channel=dispatch.channel,
+                team=dispatch.team,
+                to=urlsplit(dispatch.address).hostname if dispatch.channel == "webhook" else None,
                 tries=dispatch.tries,
                 answer=answer.said,
             )

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from catalog import approvals
 from metering import windows
-from metering.models import BudgetNotice, Limit, LimitRaise, NoticeDelivery, Webhook
+from metering.models import BudgetNotice, Limit, LimitRaise, LimitWindow, NoticeDelivery, Webhook
 
 MAY_ASK = "metering.ask_limitraise"
 MAY_DECIDE = "metering.approve_limitraise"
@@ -39,7 +39,7 @@ def ask(
         raise RaiseRefused("Leads of the team ask for more.")
     if limit.unit != Limit.Unit.USD or not limit.enabled:
         raise RaiseRefused("Only a budget that is in use can be raised.")
-    starts_at, ends_at = windows.bounds(period=limit.period, at=at, zone=zone)
+    starts_at, ends_at = _period(limit, at, zone)
     Limit.objects.select_for_update(no_key=True).get(pk=limit.pk)  # two clicks are one request
     waiting = LimitRaise.objects.filter(
         limit=limit, starts_at=starts_at, asked_by=asked_by, state=LimitRaise.State.OPEN
@@ -53,6 +53,14 @@ def ask(
     )
     _tell(asked, BudgetNotice.Kind.RAISE_ASKED, _deciders().exclude(pk=asked_by.pk), at)
     return asked
+
+
+def _period(limit: Limit, at: dt.datetime, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
+    """Of the window that is open, whatever the zone it was opened in; else the one that would be opened."""
+    opened = LimitWindow.objects.filter(limit=limit, starts_at__lte=at, ends_at__gt=at).first()
+    if opened is not None:
+        return opened.starts_at, opened.ends_at
+    return windows.bounds(period=limit.period, at=at, zone=zone)
 
 
 def decide(*, limit_raise: LimitRaise, decision: str, by: User, note: str, at: dt.datetime) -> LimitRaise:

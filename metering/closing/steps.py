@@ -59,7 +59,7 @@ def finish(*, month: dt.date, by: str, at: dt.datetime, zone: ZoneInfo) -> Closi
     Raises Blocked, BooksDisagree, or Refused; then nothing was written. See Note [The lock of a close].
     """
     if not BillingPeriod.objects.filter(month=month, status=Status.CLOSING).exists():
-        raise Refused(f"{months.written(month)} is not closing: begin to close it first.")
+        raise _not_closing(month)
     _check(obstacles.found(month=month, zone=zone), by)
     chains = Chains(month)
     try:
@@ -122,9 +122,19 @@ def _compare(month: dt.date, found: Groups, chains: Chains) -> None:
 
 def _locked(month: dt.date, status: str) -> BillingPeriod:
     period = BillingPeriod.objects.select_for_update().filter(month=month, status=status).first()
+    if period is None and status == Status.CLOSING:
+        raise _not_closing(month)
     if period is None:
         raise Refused(f"{months.written(month)} is not {status}.")
     return period
+
+
+def _not_closing(month: dt.date) -> Refused:
+    closed = Closing.objects.filter(period__month=month, period__status=Status.CLOSED)
+    done = closed.order_by("-version").first()
+    if done is None:
+        return Refused(f"{months.written(month)} is not closing: begin to close it first.")
+    return Refused(f"{months.written(month)} is closed already: version {done.version}, by {done.closed_by}.")
 
 
 def _set(period: BillingPeriod, status: str) -> BillingPeriod:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management import call_command
@@ -18,6 +19,7 @@ from gateway_project import bootstrap, sandbox_process
 from gateway_project.bootstrap import Made
 from gateway_project.server import Server
 from metering import locks
+from metering.closing import zones
 
 LAST_PORT = 65_535
 LOCK_PAUSE_SECONDS = 0.2
@@ -87,6 +89,8 @@ class Command(BaseCommand):
         try:
             self._say("bringing the database up to date ...")
             call_command("migrate", verbosity=0, interactive=False)
+            if said := zones.changed(zone=ZoneInfo(settings.TIME_ZONE)):
+                self._say(f"WARNING: {said}")
             if not with_bootstrap:
                 return None
             self._say("filling the price catalog ...")

@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from catalog.approvals import NeedsAnotherPerson
 from metering.closing import months, obstacles, reopening, statements, steps
-from metering.closing.errors import Refused
+from metering.closing.errors import Blocked, Refused
 from metering.models import BillingPeriod, Closing
 
 
 class Command(BaseCommand):
     help = (
-        "Says where the close of a month stands, and takes a step of it: --begin, --waive, --finish; --reopen"
-        " asks to open the last closed month again, and --approve or --deny, by another person, decides."
+        "Says where the close of a month stands, and takes a step of it: --begin, then --waive OBSTACLE for"
+        " what may stay as it is, then --finish, by another person than who waived. --reopen asks to open the"
+        " last closed month again, and --approve or --deny, by another person, decides. See docs/closing.md."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,6 +48,11 @@ class Command(BaseCommand):
             for step in ("begin", "withdraw", "finish", "reopen", "approve", "deny", "waive"):
                 if options[step]:
                     getattr(self, f"_{step}")(month, options)
+        except Blocked as blocked:
+            self._say(month)
+            number = len(blocked.obstacles)
+            words = "thing stands" if number == 1 else "things stand"
+            raise CommandError(f"{number} {words} in the way, see above") from blocked
         except (months.NoMonth, Refused, NeedsAnotherPerson) as refusal:
             raise CommandError(str(refusal)) from refusal
         self._say(month)
@@ -88,7 +94,7 @@ class Command(BaseCommand):
 
     def _say(self, month: dt.date) -> None:
         period = BillingPeriod.objects.filter(month=month).first() or BillingPeriod(month=month)
-        self.stdout.write(f"{months.written(month)} is {period.status}.")
+        self.stdout.write(f"{months.written(month)} is {period.status}; days in {_zone().key}.")
         closing = statements.standing(month)
         if closing is not None:
             self.stdout.write(_facts(closing))
@@ -96,7 +102,8 @@ class Command(BaseCommand):
             for one in obstacles.found(month=month, zone=_zone()):
                 state = "in the way" if one.blocks else "let pass"
                 subject = f" --subject '{one.subject}'" if one.subject else ""
-                self.stdout.write(f"{state}: {one.sentence} (--waive {one.kind}{subject})")
+                flag = "" if one.stands else f" (--waive {one.kind}{subject})"
+                self.stdout.write(f"{state}: {one.sentence}{flag}")
         asked = reopening.waiting(month=month)
         if asked is not None:
             self.stdout.write(f"{asked.asked_by} asks to open it again: {asked.reason}")
@@ -104,7 +111,8 @@ class Command(BaseCommand):
 
 def _facts(closing: Closing) -> str:
     return (
-        f"version {closing.version}, closed {closing.closed_at:%Y-%m-%d %H:%M} UTC by {closing.closed_by}:"
+        f"version {closing.version}, closed {closing.closed_at:%Y-%m-%d %H:%M} UTC by {closing.closed_by},"
+        f" days in {closing.time_zone}:"
         f" {closing.entries} entries, {closing.amount:f} USD, {closing.unpriced} of unknown cost\n"
         f"price list {closing.price_list}\nhead       {closing.head}"
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from catalog import vault
 from catalog.models import Provider
-from metering.reconciliation import admin_keys, fetching, importing
+from metering.reconciliation import admin_keys, fetching, importing, telling
 from metering.reconciliation.importing import Imported
 from metering.reconciliation.readers.files import File
 from metering.reconciliation.readers.lines import UnreadableReport
@@ -74,8 +74,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.kind}: {report.lines.count()} lines, {days} (report {report.pk})")
         for run in done.runs:
             gap = "no figure" if run.gap is None else f"gap {money.exact_usd(run.gap)}"
-            open_gap = f"{money.exact_usd(run.open_gap)} of it open"
-            self.stdout.write(f"{run.month:%Y-%m}: {run.get_state_display()}, {gap}, {open_gap}")
+            open_gap = f"open (absolute) {money.exact_usd(run.open_gap)}"
+            self.stdout.write(f"{run.month:%Y-%m}: {telling.state_words(run)}, {gap}, {open_gap}")
 
 
 def day(text: str) -> dt.date:

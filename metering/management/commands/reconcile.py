@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from metering.management.commands.import_vendor_costs import provider_named
 from metering.models import ReconciliationRun
-from metering.reconciliation import deltas, runs
+from metering.reconciliation import deltas, runs, telling
 from metering.reconciliation.deltas import Delta
 from metering.spend import money
 
@@ -23,7 +23,8 @@ INCOMPLETE = 2
 class Command(BaseCommand):
     help = (
         "Compares a month (UTC days) with what was imported of the vendor's figures: by model, first tokens,"
-        " then money. Exits 1 when the open gap exceeds the tolerance, 2 when days have no report."
+        " then money. Exits 1 when the open gap exceeds the tolerance, 2 when days with"
+        " calls have no report, or none tells what was charged."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,20 +50,25 @@ class Command(BaseCommand):
     def _rows(self, run: ReconciliationRun) -> None:
         for line in run.lines.exclude(status="matched").order_by("number"):
             where = " ".join(part for part in (f"{line.day}", line.model, line.meter, line.item) if part)
-            told = f"{line.status} {line.reason}".strip()
-            self.stdout.write(f"{where}: {_usd(line.gap_usd)} USD, {told}: {line.evidence}")
+            told = f"{line.status} {telling.reason_of(line)}".strip()
+            parts = (
+                f"{_usd(line.gap_usd)} USD, {told}",
+                "; found: ".join(filter(None, telling.said_of(line))),
+            )
+            self.stdout.write(f"{where}: {': '.join(filter(None, parts))}")
 
     def _total(self, run: ReconciliationRun) -> None:
         self.stdout.write(
-            f"ours {_usd(run.ours)}, vendor's {_usd(run.theirs)}, gap {_usd(run.gap)},"
-            f" open {_usd(run.open_gap)}, tolerance {_usd(run.tolerance)} USD; {run.vendor_lines} lines,"
-            f" {run.uncovered_days} days without a report, {run.unpriced} entries of unknown cost"
+            f"{_ours(run)}, vendor's {_usd(run.theirs)}, gap {_usd(run.gap)},"
+            f" open (absolute) {_usd(run.open_gap)}, tolerance {_usd(run.tolerance)} USD;"
+            f" {run.vendor_lines} lines, {run.uncovered_days} days without a report,"
+            f" {run.unpriced} entries of unknown cost"
         )
         if run.state == ReconciliationRun.State.OPEN:
             raise CommandError("the open gap exceeds the tolerance", returncode=1)
-        if run.state == ReconciliationRun.State.INCOMPLETE:
-            raise CommandError("days with calls have no report of the vendor", returncode=INCOMPLETE)
-        self.stdout.write(run.get_state_display())
+        if telling.state_of(run) == ReconciliationRun.State.INCOMPLETE:
+            raise CommandError(_missing(run), returncode=INCOMPLETE)
+        self.stdout.write(telling.state_words(run))
 
 
 def month(text: str) -> dt.date:
@@ -96,7 +102,22 @@ def _row(delta: Delta) -> tuple[str, ...]:
     tokens = (_count(delta.our_tokens), _count(delta.their_tokens), _count(delta.tokens))
     usd = (_usd(delta.our_usd), _usd(delta.their_usd), _usd(delta.usd))
     reasons = f" ({', '.join(delta.reasons)})" if delta.reasons else ""
-    return (delta.model, *tokens, *usd, delta.verdict + reasons)
+    hint = f"; {delta.hint}" if delta.hint else ""
+    return (delta.model, *tokens, *usd, delta.verdict + reasons + hint)
+
+
+def _ours(run: ReconciliationRun) -> str:
+    """The gap is of the days that have a report, and adds up with ours of those alone."""
+    if not run.uncovered_days:
+        return f"ours {_usd(run.ours)}"
+    reported, rest = telling.ours_on_reported_days(run), telling.ours_elsewhere(run)
+    return f"ours on reported days {_usd(reported)}, and {_usd(rest)} on days without a report"
+
+
+def _missing(run: ReconciliationRun) -> str:
+    if run.uncovered_days:
+        return "days with calls have no report of the vendor"
+    return "no report of the vendor tells what was charged"
 
 
 def _count(number: Decimal | None) -> str:

@@ -56,8 +56,12 @@ class Command(BaseCommand):
             batch = self._batch(options)
         except ScopeError as error:
             raise CommandError(str(error)) from error
-        for progress in rerating.run(batch=batch):
-            self._show(progress)
+        try:
+            for progress in rerating.run(batch=batch):
+                self._show(progress)
+        except BaseException:
+            self.stderr.write(f"interrupted; go on with: manage.py rerate --batch {batch.pk}")
+            raise
         self.stdout.write(
             f"batch {batch.pk}: {batch.corrected} entries corrected,"
             f" the total moves by {money.exact(batch.amount)} USD"

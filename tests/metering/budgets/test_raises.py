@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -94,6 +95,25 @@ def test_two_raises_add_up(limit: Limit, lead: User, boss: User) -> None:
         approved(asked(limit, lead, amount), boss)
 
     assert LimitWindow.objects.get(pk=window).raised == Decimal("0.30")
+
+
+def test_it_is_for_the_window_that_is_open_in_whatever_time_zone_it_is_asked_for(
+    limit: Limit, lead: User, boss: User
+) -> None:
+    """As from a shell that was not told the business time zone."""
+    window = h.open_window(limit)
+    asked = raises.ask(
+        limit=limit,
+        amount=Decimal("0.10"),
+        reason="launch",
+        asked_by=lead,
+        at=AT,
+        zone=ZoneInfo("America/New_York"),
+    )
+
+    approved(asked, boss)
+
+    assert LimitWindow.objects.get(pk=window).raised == Decimal("0.10")
 
 
 def test_one_request_of_a_person_waits_at_a_time(limit: Limit, lead: User) -> None:

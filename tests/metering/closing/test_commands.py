@@ -19,13 +19,13 @@ def run(*words: str) -> str:
 def test_a_month_is_closed_and_opened_again_from_the_shell(books: Books) -> None:
     said = run("close_month", "2026-10")
     assert said == (
-        "2026-10 is open.\n"
+        "2026-10 is open; days in UTC.\n"
         "in the way: 1 entry is of unknown cost, and left out of the total. (--waive unpriced)\n"
         "in the way: openai is not reconciled: not compared with the vendor's figures."
         " (--waive unreconciled --subject 'openai')\n"
     )
     run("close_month", "2026-10", "--begin")
-    with pytest.raises(CommandError, match="1 entry is of unknown cost"):
+    with pytest.raises(CommandError, match="2 things stand in the way, see above"):
         run("close_month", "2026-10", "--finish", "--by", "ann")
     because = ("--reason", "small", "--by", "ann")
     run("close_month", "2026-10", "--waive", "unreconciled", "--subject", "openai", *because)
@@ -33,8 +33,8 @@ def test_a_month_is_closed_and_opened_again_from_the_shell(books: Books) -> None
     with pytest.raises(CommandError, match="another person has to close the month"):
         run("close_month", "2026-10", "--finish", "--by", "ann")
     said = run("close_month", "2026-10", "--finish", "--by", "bob")
-    assert "2026-10 is closed.\nversion 1, closed " in said
-    assert "UTC by bob: 4 entries, 3.515285000000 USD, 1 of unknown cost" in said
+    assert "2026-10 is closed; days in UTC.\nversion 1, closed " in said
+    assert "UTC by bob, days in UTC: 4 entries, 3.515285000000 USD, 1 of unknown cost" in said
     assert Closing.objects.get().head in said
 
     with pytest.raises(CommandError, match="--by names the person"):
@@ -44,21 +44,21 @@ def test_a_month_is_closed_and_opened_again_from_the_shell(books: Books) -> None
     )
     with pytest.raises(CommandError, match="another person has to decide"):
         run("close_month", "2026-10", "--approve", "--by", "ann")
-    assert run("close_month", "2026-10", "--approve", "--by", "bob").startswith("2026-10 is open.")
+    assert run("close_month", "2026-10", "--approve", "--by", "bob").startswith("2026-10 is open;")
     assert BillingPeriod.objects.get().status == "open"
 
 
 def test_a_reopening_is_denied(books: Books) -> None:
     close()
     run("close_month", "2026-10", "--reopen", "--reason", "late invoice", "--by", "ann")
-    assert "2026-10 is closed." in run("close_month", "2026-10", "--deny", "--by", "bob")
+    assert "2026-10 is closed;" in run("close_month", "2026-10", "--deny", "--by", "bob")
     with pytest.raises(CommandError, match="Nobody has asked"):
         run("close_month", "2026-10", "--deny", "--by", "bob")
 
 
 def test_a_close_is_withdrawn(books: Books) -> None:
     run("close_month", "2026-10", "--begin")
-    assert run("close_month", "2026-10", "--withdraw").startswith("2026-10 is open.")
+    assert run("close_month", "2026-10", "--withdraw").startswith("2026-10 is open;")
 
 
 def test_what_is_no_month_is_told(books: Books) -> None:

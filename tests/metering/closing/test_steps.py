@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from metering.closing import obstacles, steps, verifying
+from metering.closing import obstacles, steps, verifying, zones
 from metering.closing.errors import Blocked, BooksDisagree, Refused
 from metering.models import BillingPeriod, ClosedLine, ClosedTeam, Closing, CostEntry, DailySpend, Hold
 from tests.metering import house as h
@@ -50,6 +50,13 @@ def test_a_month_is_over_before_it_begins_to_close(books: Books) -> None:
 def test_months_close_in_order(books: Books) -> None:
     with pytest.raises(Refused, match="2026-10 is not closed yet: months are closed in order"):
         steps.begin(month=NOVEMBER, at=dt.datetime(2026, 12, 5, tzinfo=dt.UTC), zone=UTC)
+
+
+def test_who_finishes_after_another_is_told_by_whom(books: Books) -> None:
+    close(by="ann")
+
+    with pytest.raises(Refused, match="2026-10 is closed already: version 1, by ann"):
+        steps.finish(month=OCTOBER, by="bob", at=LATER, zone=UTC)
 
 
 def test_nobody_lets_an_earlier_month_pass(books: Books) -> None:
@@ -180,3 +187,14 @@ def _house(books: Books) -> h.House:
     entry = CostEntry.objects.filter(price__isnull=False).first()
     assert entry is not None
     return h.House(entry.team_id, entry.api_key_id, 0, entry.model_id, books.price.pk, 0)
+
+
+def test_a_start_in_another_time_zone_than_months_were_closed_in_is_warned_of(books: Books) -> None:
+    new_york = ZoneInfo("America/New_York")
+    assert zones.changed(zone=new_york) == ""
+    close()
+
+    assert zones.changed(zone=UTC) == ""
+    assert zones.changed(zone=new_york).startswith(
+        "TIME_ZONE is America/New_York, but 2026-10 was closed in UTC: days, months and budgets begin"
+    )
