@@ -1,6 +1,6 @@
 """FOCUS rows as Parquet: decimals as decimal128, a row group at a time, so that memory stays flat.
 
-pyarrow is an optional dependency (``pip install 'tallygate[parquet]'``): it is the largest by far.
+pyarrow is an optional dependency (``pip install 'pyarrow>=21'``): it is the largest by far.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ def is_available() -> bool:
 def write(out: IO[bytes], records: Iterable[Record], names: Sequence[str]) -> None:
     """The same rows give the same bytes. Raises Unusable where pyarrow is not installed."""
     if not is_available():
-        raise Unusable("Parquet needs pyarrow, which is not installed: pip install 'tallygate[parquet]'")
+        raise Unusable("Parquet needs pyarrow, which is not installed: pip install 'pyarrow>=21'")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -12,7 +12,7 @@ from metering.closing.statements import Statement
 
 STYLESHEET = "statement.css"
 INSTALL = (
-    "PDF needs WeasyPrint: pip install 'tallygate[pdf]', and the Pango libraries (on Debian or Ubuntu:"
+    "PDF needs WeasyPrint: pip install 'weasyprint>=66', and the Pango libraries (on Debian or Ubuntu:"
     " apt-get install libpango-1.0-0 libpangoft2-1.0-0). The statement prints as well from the browser."
 )
 
