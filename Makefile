@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup serve test clients focus-validator lint format bench bench-breaker bench-ledger soak demo plotly requirements
+.PHONY: help setup serve test clients focus-validator lint format bench bench-breaker bench-ledger bench-pages soak demo plotly screenshots requirements
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +17,9 @@ help:
 	@echo "make bench         benchmarks against peers (needs nginx and wrk)"
 	@echo "make bench-breaker what a dead provider costs callers before and after its breaker opens"
 	@echo "make bench-ledger  the pages over a ledger of 5,000,000 rows"
+	@echo "make bench-pages   server time of every page over 1,000,000 entries"
 	@echo "make soak          200,000 mixed calls: nothing grows"
+	@echo "make screenshots   pictures of every page, light and dark, for docs/ (needs chromium)"
 	@echo "make plotly        fetch the charts' JavaScript again, after plotly was upgraded (needs npm)"
 	@echo "make requirements  compile requirements*.txt from pyproject.toml"
 
@@ -89,8 +91,15 @@ bench-breaker: $(VENV)/development
 bench-ledger: $(VENV)/development
 	@$(BIN)/python benchmarks/large_ledger.py
 
+bench-pages: $(VENV)/development
+	@$(BIN)/python benchmarks/pages.py
+
 soak: $(VENV)/development
 	@SOAK_CALLS=200000 $(BIN)/python -m pytest tests/checks/test_h_soak.py
+
+# Of every page, light and dark, into docs/images/pages; needs chromium.
+screenshots: $(VENV)/development
+	@$(BIN)/python -m tests.browser.screenshots
 
 # The bundle that draws the pages' charts: of the version that the plotly package in .venv writes figures for.
 plotly: $(VENV)/runtime

@@ -1,8 +1,8 @@
-"""API keys: the one place where they are made, recognised and withdrawn.
+"""API keys: the one place where they are made, recognised, given a new secret and withdrawn.
 
 A secret is ``tg_`` + 8 characters + ``_`` + 40 characters, all base62. ``tg_`` and the 8 are the *prefix*,
 stored in the clear so that a key can be found and named; of the whole (the 40 are 238 bits) only a keyed hash
-is stored.
+is stored. Whatever is done with a key is kept as a KeyEvent, in the same transaction.
 """
 
 import datetime as dt
@@ -12,19 +12,27 @@ import secrets
 import string
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from catalog import vault
-from catalog.models import ApiKey, Team
+from catalog.models import ApiKey, FormerSecret, KeyEvent, Team
 
 ALPHABET = string.ascii_letters + string.digits
 PREFIX_LENGTH = 8
 SECRET_LENGTH = 40
 LENGTH = len("tg_") + PREFIX_LENGTH + len("_") + SECRET_LENGTH
 _SHAPE = re.compile(rf"(tg_[A-Za-z0-9]{{{PREFIX_LENGTH}}})_[A-Za-z0-9]{{{SECRET_LENGTH}}}")
+AT_ONCE = dt.timedelta(0)
 
 
-class KeyNameTaken(Exception):
+class KeyRefused(Exception):
+    """This cannot be done with keys, or not at this moment; the message says why. Nothing was changed."""
+
+
+class KeyNameTaken(KeyRefused):
     """The team already has a key of this name that is not revoked. Carries ``team`` and ``name``."""
 
     def __init__(self, *, team: str, name: str) -> None:
@@ -35,7 +43,7 @@ class KeyNameTaken(Exception):
         self.name = name
 
 
-class KeyRevoked(Exception):
+class KeyRevoked(KeyRefused):
     """A revoked key has no secret any more. Carries ``team`` and ``name``."""
 
     def __init__(self, *, team: str, name: str) -> None:
@@ -44,16 +52,55 @@ class KeyRevoked(Exception):
         self.name = name
 
 
-def issue(
-    *, team: Team, name: str, models: Sequence[str] = (), expires_at: dt.datetime | None = None
-) -> tuple[ApiKey, str]:
-    """A new key of ``team`` and its secret, which is not kept: show it once. Raises KeyNameTaken.
+class TooManyKeys(KeyRefused):
+    """The team has as many keys in use as it may make itself. Carries ``team`` and ``most``."""
 
-    ``models`` narrows what the team may call; empty means all that the team may.
+    def __init__(self, *, team: str, most: int) -> None:
+        super().__init__(f"team {team} has {most} keys in use: revoke one that is not needed any more first")
+        self.team = team
+        self.most = most
+
+
+class OverlapRuns(KeyRefused):
+    """An old secret of the key works still, and a third one shall not. Carries ``prefix`` and ``until``."""
+
+    def __init__(self, *, name: str, prefix: str, until: dt.datetime) -> None:
+        super().__init__(
+            f"key {name} has been given a new secret already, and the old one ({prefix}...) works until"
+            f" {until:%Y-%m-%d %H:%M} UTC: end that first, or rotate without an overlap"
+        )
+        self.prefix = prefix
+        self.until = until
+
+
+class SecretReplaced(KeyRefused):
+    """Somebody else has given the key a new secret meanwhile, or the same person by asking twice."""
+
+    def __init__(self, *, name: str, prefix: str) -> None:
+        super().__init__(f"the secret {prefix}... of key {name} has been replaced already")
+        self.prefix = prefix
+
+
+def issue(
+    *,
+    team: Team,
+    name: str,
+    models: Sequence[str] = (),
+    expires_at: dt.datetime | None = None,
+    by: User | None = None,
+    reason: str = "",
+    most: int | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key of ``team`` and its secret, which is not kept: show it once.
+
+    ``models`` narrows what the team may call; empty means all that the team may. ``by``: the person who asked
+    and gave the ``reason``; None for the command line. Raises KeyNameTaken and, when the team has ``most``
+    keys in use already, TooManyKeys.
     """
     prefix, secret = _new_secret()
     try:
         with transaction.atomic():
+            _check_room(team, most)
             key = ApiKey.objects.create(
                 team=team,
                 name=name,
@@ -62,6 +109,7 @@ def issue(
                 models=list(models),
                 expires_at=expires_at,
             )
+            _keep(key, KeyEvent.Action.CREATED, at=key.created_at, by=by, reason=reason)
     except IntegrityError as error:
         if "api_key_name_once_per_team" in str(error):
             raise KeyNameTaken(team=team.name, name=name) from error
@@ -69,18 +117,52 @@ def issue(
     return key, secret
 
 
-def rotate(*, key: ApiKey) -> str:
-    """A new secret for the same key, which is not kept: show it once. The old one stops working at once.
+@transaction.atomic
+def rotate(
+    *,
+    key: ApiKey,
+    at: dt.datetime,
+    overlap: dt.timedelta = AT_ONCE,
+    by: User | None = None,
+    reason: str = "",
+    expires_at: dt.datetime | None = None,
+) -> str:
+    """A new secret for the same key, which is not kept: show it once.
 
-    The key stays: its budgets and limits, what it may call, its entries. Raises KeyRevoked.
+    The key stays: its budgets and limits, what it may call, its entries. The old secret works on for
+    ``overlap``, at most as long as it would have anyway; without one every old secret of the key stops at
+    once. ``expires_at``: of the key from now on; None leaves it as it is. Raises KeyRevoked, SecretReplaced
+    and OverlapRuns.
     """
+    row = _locked(key)
+    if row.revoked_at is not None:
+        raise KeyRevoked(team=row.team.name, name=row.name)
+    if row.prefix != key.prefix:
+        raise SecretReplaced(name=row.name, prefix=key.prefix)
+    working = row.former_secrets.filter(ends_at__gt=at)
+    if overlap and (former := working.first()):
+        raise OverlapRuns(name=row.name, prefix=former.prefix, until=former.ends_at)
+    _end(working, at=at, by=by, reason=reason)  # a leaked key is rotated at once: no old secret may work then
+    FormerSecret.objects.create(
+        key=row,
+        prefix=row.prefix,
+        digest=row.digest,
+        replaced_at=at,
+        ends_at=max(at, min(filter(None, (at + overlap, row.expires_at)))),
+    )
+    _keep(row, KeyEvent.Action.ROTATED, at=at, by=by, reason=reason)
     prefix, secret = _new_secret()
-    digest = vault.keyed_hashes(secret)[0]
-    live = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
-    if not live.update(prefix=prefix, digest=digest):
-        raise KeyRevoked(team=key.team.name, name=key.name)
-    key.refresh_from_db(fields=["prefix", "digest"])
+    key.prefix, key.digest = row.prefix, row.digest = prefix, vault.keyed_hashes(secret)[0]
+    key.expires_at = row.expires_at = expires_at or row.expires_at
+    row.save(update_fields=["prefix", "digest", "expires_at"])
     return secret
+
+
+@transaction.atomic
+def end_former(*, key: ApiKey, at: dt.datetime, by: User | None = None, reason: str = "") -> int:
+    """Old secrets that work still stop working. Returns how many; ending again changes nothing."""
+    row = _locked(key)
+    return _end(row.former_secrets.filter(ends_at__gt=at), at=at, by=by, reason=reason)
 
 
 def parse(secret: str) -> str | None:
@@ -99,10 +181,50 @@ def matches(secret: str, digest: str) -> bool:
     return found
 
 
-def revoke(*, key: ApiKey, at: dt.datetime) -> None:
-    """Withdraw ``key`` from ``at`` on. Revoking again keeps the first moment."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=at)
-    key.refresh_from_db(fields=["revoked_at"])
+@transaction.atomic
+def revoke(*, key: ApiKey, at: dt.datetime, by: User | None = None, reason: str = "") -> None:
+    """Withdraw ``key`` from ``at`` on, with every secret it has. Revoking again keeps the first moment."""
+    row = _locked(key)
+    if row.revoked_at is None:
+        row.revoked_at = at
+        row.save(update_fields=["revoked_at"])
+        _keep(row, KeyEvent.Action.REVOKED, at=at, by=by, reason=reason)
+    key.revoked_at = row.revoked_at
+
+
+def in_use(*, team: Team) -> int:
+    """How many keys of ``team`` open the door now."""
+    living = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
+    return ApiKey.objects.filter(living, team=team, revoked_at__isnull=True).count()
+
+
+def _check_room(team: Team, most: int | None) -> None:
+    if most is None:
+        return
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)  # two at once would both find room
+    if in_use(team=team) >= most:
+        raise TooManyKeys(team=team.name, most=most)
+
+
+def _locked(key: ApiKey) -> ApiKey:
+    return ApiKey.objects.select_for_update(no_key=True, of=("self",)).select_related("team").get(pk=key.pk)
+
+
+def _end(working: QuerySet[FormerSecret], *, at: dt.datetime, by: User | None, reason: str) -> int:
+    ended = list(working)
+    for former in ended:
+        former.ends_at = max(at, former.replaced_at)
+        former.save(update_fields=["ends_at"])
+        _keep(former.key, KeyEvent.Action.ENDED, at=at, by=by, reason=reason, prefix=former.prefix)
+    return len(ended)
+
+
+def _keep(
+    key: ApiKey, action: KeyEvent.Action, *, at: dt.datetime, by: User | None, reason: str, prefix: str = ""
+) -> None:
+    KeyEvent.objects.create(
+        key=key, action=action, prefix=prefix or key.prefix, at=at, by=by, reason=reason.strip()
+    )
 
 
 def _new_secret() -> tuple[str, str]:

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from catalog import feeds, periods, pricebook, proposals, seeding
 from catalog import rates as rate_values
+from catalog.audit import tracking
 from catalog.models import LanguageModel, Price, PriceProposal, Provider
 from catalog.rates import Rates
 
@@ -122,6 +123,11 @@ def _add_new_models(book: pricebook.PriceBook, at: dt.datetime) -> int:
             if vendor in providers and (vendor, row.name) not in known
         ]
     )
+    if added:
+        names = ", ".join(model.full_name for model in added)
+        tracking.noted_many(
+            LanguageModel, what=f"{len(added):,} models of {book.source}", changes={"made": names}
+        )
     return len(added)
 
 
@@ -220,11 +226,13 @@ def _propose(finding: Finding, source: str, at: dt.datetime) -> str:
 
 
 def _add_prices(model: LanguageModel, row: pricebook.ModelRow, source: str, at: dt.datetime) -> None:
-    Price.objects.bulk_create(
+    added = Price.objects.bulk_create(
         seeding.price_from(row=price, model=model, source=source, at=at) for price in row.prices
     )
+    tracking.noted_many(Price, what=f"{len(added)} of {model.full_name}", changes={"made": f"from {source}"})
     if not model.enabled and model.source == source:
         LanguageModel.objects.filter(pk=model.pk).update(enabled=True)
+        tracking.noted(model, {"enabled": (False, True)})
     PriceProposal.objects.filter(model=model, state=PriceProposal.State.OPEN, from_feed=True).update(
         state=PriceProposal.State.ACCEPTED, decided_by="sync_prices --accept-new", decided_at=at
     )

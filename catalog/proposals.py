@@ -11,6 +11,7 @@ from django.db import transaction
 
 from catalog import approvals, periods
 from catalog import rates as rate_values
+from catalog.audit import tracking
 from catalog.models import LanguageModel, Price, PriceProposal
 
 REASON_LENGTH = 300
@@ -174,6 +175,7 @@ def _start(proposal: PriceProposal, *, by: str, at: dt.datetime) -> Price | None
     )
     if first and not proposal.model.enabled:
         LanguageModel.objects.filter(pk=proposal.model_id).update(enabled=True)
+        tracking.noted(proposal.model, {"enabled": (False, True)})
     return started.price if started else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from catalog import feeds, pricebook
+from catalog.audit import tracking
 from catalog.models import LanguageModel, Price, Provider
 
 BATCH = 1000
@@ -66,6 +67,11 @@ def seed(*, at: dt.datetime) -> Report:
         if vendor.name not in existing
     ]
     existing |= {provider.name: provider for provider in Provider.objects.bulk_create(missing)}
+    if missing:
+        names = ", ".join(provider.name for provider in missing)
+        tracking.noted_many(
+            Provider, what=f"{len(missing)} providers of {book.source}", changes={"made": names}
+        )
     models, prices = _add_models(
         ((existing[row.vendor.name], row.models) for row in book.vendors), source=book.source, at=at
     )
@@ -136,7 +142,15 @@ def _add_models(
         ],
         batch_size=BATCH,
     )
+    _note(len(models), len(prices), source)
     return len(models), len(prices)
+
+
+def _note(models: int, prices: int, source: str) -> None:
+    """Two entries of the audit trail for what may be thousands of rows."""
+    for model, count, what in ((LanguageModel, models, "models"), (Price, prices, "prices")):
+        if count:
+            tracking.noted_many(model, what=f"{count:,} {what}", changes={"made": f"from {source}"})
 
 
 def model_from(

@@ -53,10 +53,18 @@ SELECT r.name, r.strategy, r.cache_ttl, r.on_content_filter, r.hedge_after, r.en
 FROM catalog_route r LEFT JOIN catalog_routetarget t ON t.route_id = r.id
 ORDER BY r.name, t.position
 """
+# A key has one secret, and while callers change over those that it had before. Who comes too late is told so
+# for a month, and then that there is no such key.
 KEYS = """
-SELECT k.id, k.name, k.prefix, k.digest, k.models, k.expires_at, t.id AS team_id, t.name AS team_name,
-    t.models AS team_models
+SELECT k.id, k.name, s.prefix, s.digest, k.models, least(k.expires_at, s.ends_at) AS expires_at,
+    t.id AS team_id, t.name AS team_name, t.models AS team_models
 FROM catalog_apikey k JOIN catalog_team t ON t.id = k.team_id
+CROSS JOIN LATERAL (
+    SELECT k.prefix, k.digest, NULL::timestamptz AS ends_at
+    UNION ALL
+    SELECT f.prefix, f.digest, f.ends_at FROM catalog_formersecret f
+    WHERE f.key_id = k.id AND f.ends_at > %(at)s - interval '30 days'
+) s
 WHERE k.revoked_at IS NULL AND t.enabled
 """
 
@@ -89,7 +97,7 @@ async def load(connection: AsyncConnection[Any], *, at: dt.datetime) -> CatalogS
         for row in await _rows(connection, MODELS, parameters)
     }
     return CatalogSnapshot(
-        keys={row["prefix"]: _key(row) for row in await _rows(connection, KEYS)},
+        keys={row["prefix"]: _key(row) for row in await _rows(connection, KEYS, parameters)},
         routes=_public_names(models, await _rows(connection, ROUTES)),
         providers=usable,
         models=models,

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from catalog import keys, seeding
+from catalog.audit import tracking
 from catalog.models import LanguageModel, Provider, Team
 from metering.models import Limit
 
@@ -82,19 +83,23 @@ def use_sandbox(*, base_url: str, at: dt.datetime) -> None:
     seeding.seed_sandbox(
         base_urls={"openai": f"{base_url}/v1", "anthropic": base_url, "gemini": base_url}, at=at
     )
-    Provider.objects.filter(is_sandbox=True, enabled=False).update(enabled=True)
+    if Provider.objects.filter(is_sandbox=True, enabled=False).update(enabled=True):
+        tracking.noted_many(Provider, what="the sandbox's providers", changes={"enabled": "yes"})
 
 
 def retire_sandbox() -> None:
     """With a real credential the sandbox sells nothing."""
-    Provider.objects.filter(is_sandbox=True, enabled=True).update(enabled=False)
+    if Provider.objects.filter(is_sandbox=True, enabled=True).update(enabled=False):
+        tracking.noted_many(Provider, what="the sandbox's providers", changes={"enabled": "no"})
 
 
 def _apply_base_urls(environment: Mapping[str, str]) -> None:
     for name, variable in BASE_URL_VARIABLES.items():
         base_url = environment.get(variable)
         if base_url:
-            Provider.objects.filter(name=name).exclude(base_url=base_url).update(base_url=base_url)
+            for provider in Provider.objects.filter(name=name).exclude(base_url=base_url):
+                provider.base_url = base_url
+                provider.save(update_fields=["base_url"])
 
 
 def _admin() -> str | None:

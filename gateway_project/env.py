@@ -36,6 +36,7 @@ class Environment:
     secure_cookies: bool
     log_format: str  # text | json
     self_approval: bool  # whether people may decide what they asked for themselves
+    reasons_required: bool  # whether changes in the admin need a reason
     invoice_issuer: str  # who charges the teams, in FOCUS files with internal invoices
     region: str  # where this gateway runs, in the words of the providers' regions; empty: no matter
     max_body_bytes: int
@@ -76,6 +77,7 @@ def read() -> Environment:
         secure_cookies=given.switch("SECURE_COOKIES", default=False),
         log_format=env("LOG_FORMAT", default="text"),
         self_approval=given.switch("SELF_APPROVAL", default=False),
+        reasons_required=given.switch("REASONS_REQUIRED", default=False),
         invoice_issuer=env("INVOICE_ISSUER", default="") or "Internal finance",
         region=env("REGION", default=""),
         max_body_bytes=given.whole("MAX_BODY_BYTES", default=25 * 1024 * 1024, least=1),

@@ -21,5 +21,6 @@ urlpatterns = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("spend/reliability/", include("proxy.pages.urls")),
     path("spend/", include("metering.spend.urls")),
+    path("try/", include("proxy.playground.urls")),
     path("admin/", admin.site.urls),
 ]

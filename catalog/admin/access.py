@@ -11,7 +11,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from catalog import keys, visibility
+from catalog.admin.configuration_files import KeyResource, TeamResource
+from catalog.admin.confirming import Confirms
+from catalog.admin.exports import CsvExport
 from catalog.admin.policies import HiddenColumns, NobodyDeletes, OnlyVisibleTeams
+from catalog.admin.reasons import SaysWhy
 from catalog.models import ApiKey, Team
 
 
@@ -30,7 +34,8 @@ class TeamFilter(admin.SimpleListFilter):
 
 
 @admin.register(Team)
-class TeamAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[Team]):
+class TeamAdmin(SaysWhy, CsvExport, OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[Team]):
+    resource_classes = [TeamResource]
     team_lookup = "pk"
     list_display = ["name", "title", "cost_center", "callable_models", "live_keys", "enabled"]
     list_filter = ["enabled", "cost_center"]
@@ -45,6 +50,10 @@ class TeamAdmin(OnlyVisibleTeams, NobodyDeletes, admin.ModelAdmin[Team]):
         usable = Count("api_keys", filter=Q(api_keys__revoked_at__isnull=True), distinct=True)
         rows: QuerySet[Team] = super().get_queryset(request)
         return rows.annotate(live_key_count=usable)
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        rows: QuerySet[Team] = super().get_export_queryset(request)
+        return rows.prefetch_related("leads")
 
     @admin.display(description="may call")
     def callable_models(self, team: Team) -> str:
@@ -92,7 +101,10 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, HiddenColumns, admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(
+    SaysWhy, Confirms, CsvExport, OnlyVisibleTeams, NobodyDeletes, HiddenColumns, admin.ModelAdmin[ApiKey]
+):
+    resource_classes = [KeyResource]
     hidden_columns = frozenset({"digest"})
     form = ApiKeyForm
     list_display = [
@@ -101,9 +113,7 @@ class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, HiddenColumns, admin.ModelAdm
         "prefix",
         "state",
         "narrowed_to",
-        "created_at",
         "expires_at",
-        "revoked_at",
     ]
     list_filter = [KeyState, TeamFilter]
     list_select_related = ["team"]
@@ -152,19 +162,27 @@ class ApiKeyAdmin(OnlyVisibleTeams, NobodyDeletes, HiddenColumns, admin.ModelAdm
     @admin.display(description="state")
     def state(self, key: ApiKey) -> str:
         if key.revoked_at is not None:
-            return "revoked"
+            return f"revoked {timezone.localtime(key.revoked_at):%Y-%m-%d}"
         return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "live"
 
     @admin.display(description="narrowed to")
     def narrowed_to(self, key: ApiKey) -> str:
         return ", ".join(key.models) or "all of the team's"
 
-    @admin.action(description="Revoke the chosen keys (at once, for good)", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        now = timezone.now()
-        revoked = 0
-        for key in queryset.filter(revoked_at__isnull=True):
+    @admin.action(description="Revoke the chosen keys ... (for good)", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        live = queryset.filter(revoked_at__isnull=True)
+        if not live.exists():
+            self.message_user(request, "All of them are revoked already.")
+            return None
+        asked = self.confirmation(
+            request, live, action="revoke", question="Revoke {}? Nobody can undo it.", button="Revoke"
+        )
+        if asked is not None:
+            return asked
+        now, chosen = timezone.now(), list(live)
+        for key in chosen:
             keys.revoke(key=key, at=now)
             self.log_change(request, key, "Revoked.")
-            revoked += 1
-        self.message_user(request, f"{revoked} revoked. Calls with them are refused within a second.")
+        self.message_user(request, f"{len(chosen)} revoked. Calls with them are refused within a second.")
+        return None

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from catalog import approvals, periods, proposals, rates
 from catalog.admin import panels
+from catalog.admin.confirming import Confirms
 from catalog.admin.draft_form import LISTED, DraftForm
 from catalog.admin.policies import NobodyDeletes
 from catalog.admin.price_files import DraftImport
@@ -69,22 +70,19 @@ def _off(listed: Decimal | None, paid: Decimal | None) -> str:
 
 
 @admin.register(PriceProposal)
-class DraftAdmin(DraftImport, NobodyDeletes, admin.ModelAdmin[PriceProposal]):
+class DraftAdmin(DraftImport, Confirms, NobodyDeletes, admin.ModelAdmin[PriceProposal]):
     form = DraftForm
     change_form_template = "admin/catalog/priceproposal/draft.html"
     change_list_template = "admin/catalog/priceproposal/list.html"
     list_display = [
         "model",
-        "variant",
-        "above_input_tokens",
+        "only_for",
         "proposed",
         "now",
-        "effective_from",
-        "reason",
+        "begins",
         "made_by",
         "state",
         "decided_by",
-        "self_approved",
     ]
     list_filter = ["state", "from_feed", "variant", "model__provider"]
     list_select_related = ["model__provider", "current"]
@@ -205,6 +203,14 @@ class DraftAdmin(DraftImport, NobodyDeletes, admin.ModelAdmin[PriceProposal]):
         self._decide(request, [proposal], decision)
         return HttpResponseRedirect(reverse("admin:catalog_priceproposal_change", args=[object_id]))
 
+    @admin.display(description="for", ordering="variant")
+    def only_for(self, proposal: PriceProposal) -> str:
+        return str(proposals.slot_of(proposal))
+
+    @admin.display(description="from (UTC)", ordering="effective_from")
+    def begins(self, proposal: PriceProposal) -> str:
+        return f"{proposal.effective_from.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
+
     @admin.display(description="proposed")
     def proposed(self, proposal: PriceProposal) -> str:
         return str(proposals.terms_of(proposal)) or "no price"
@@ -213,13 +219,26 @@ class DraftAdmin(DraftImport, NobodyDeletes, admin.ModelAdmin[PriceProposal]):
     def now(self, proposal: PriceProposal) -> str:
         return str(periods.terms_of(proposal.current)) if proposal.current else "no price"
 
-    @admin.action(description="Accept: let these prices begin", permissions=["accept"])
-    def accept(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
-        self._decide(request, queryset.filter(state=PriceProposal.State.OPEN), "accept")
+    @admin.action(description="Accept the chosen ... (let these prices begin)", permissions=["accept"])
+    def accept(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:
+        return self._decide_many(request, queryset, "accept")
 
-    @admin.action(description="Dismiss, or withdraw what you drafted", permissions=["dismiss"])
-    def dismiss(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> None:
-        self._decide(request, queryset.filter(state=PriceProposal.State.OPEN), "dismiss")
+    @admin.action(description="Dismiss the chosen ... (or withdraw your own)", permissions=["dismiss"])
+    def dismiss(self, request: HttpRequest, queryset: QuerySet[PriceProposal]) -> HttpResponse | None:
+        return self._decide_many(request, queryset, "dismiss")
+
+    def _decide_many(
+        self, request: HttpRequest, queryset: QuerySet[PriceProposal], decision: str
+    ) -> HttpResponse | None:
+        still_open = queryset.filter(state=PriceProposal.State.OPEN)
+        if not still_open.exists():
+            self.message_user(request, "All of them are decided already.")
+            return None
+        verb = decision.capitalize()
+        asked = self.confirmation(request, still_open, action=decision, question=f"{verb} {{}}?", button=verb)
+        if asked is None:
+            self._decide(request, still_open, decision)
+        return asked
 
     def _shown(self, request: HttpRequest, proposal: PriceProposal) -> dict[str, Any]:
         """What the page says beside the row itself."""

@@ -8,14 +8,16 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from catalog.admin.policies import NobodyDeletes
+from catalog.admin.reasons import SaysWhy
 
 admin.site.unregister(User)
 
 
 @admin.register(User)
-class PeopleAdmin(NobodyDeletes, UserAdmin):  # type: ignore[type-arg]
+class PeopleAdmin(SaysWhy, NobodyDeletes, UserAdmin):  # type: ignore[type-arg]
     """People leave by ``active`` off: their name stays in the history of what they changed."""
 
+    reason_on_add = False
     list_display = ["username", "email", "roles", "is_active", "is_staff", "is_superuser", "last_login"]
 
     def get_queryset(self, request: HttpRequest) -> Any:

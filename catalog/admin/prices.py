@@ -99,18 +99,14 @@ class PriceInline(NobodyWrites, admin.TabularInline[Price, LanguageModel]):
 class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     resource_classes = [PriceResource]
     list_display = [
-        "model",
+        "provider",
+        "sold",
         *(RATE_COLUMNS[name] for name in SHOWN_RATES),
-        "state",
-        "new_price",
-        "effective_from",
-        "effective_to",
-        "variant",
-        "above_input_tokens",
-        "daily_from",
-        "daily_to",
-        "source",
+        "in_force",
+        "only_for",
+        "draft_new",
     ]
+    list_display_links = ["sold"]
     list_filter = [PeriodFilter, "variant", "model__provider"]
     list_select_related = ["model__provider"]
     search_fields = ["model__name", "model__provider__name", "source"]
@@ -161,6 +157,32 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
     def delete_model(self, request: HttpRequest, obj: Price) -> None:
         """Called off: the price that it was to end goes on."""
         periods.call_off(obj, at=timezone.now())
+
+    @admin.display(description="provider", ordering="model__provider__name")
+    def provider(self, price: Price) -> str:
+        return price.model.provider.name
+
+    @admin.display(description="model", ordering="model__name")
+    def sold(self, price: Price) -> str:
+        return price.model.name
+
+    @admin.display(description="in force (UTC)", ordering="effective_from")
+    def in_force(self, price: Price) -> str:
+        """``since 2026-01-01``, ``over: 2026-01-01 to 2026-07-01``, ``to come: from 2027-01-01``"""
+        begins, state = f"{price.effective_from.astimezone(dt.UTC):%Y-%m-%d}", self.state(price)
+        ends = f" to {price.effective_to.astimezone(dt.UTC):%Y-%m-%d}" if price.effective_to else ""
+        if state == "in force":
+            return f"{begins}{ends}" if ends else f"since {begins}"
+        return f"{state}: {begins}{ends}" if ends else f"{state}: from {begins}"
+
+    @admin.display(description="for", ordering="variant")
+    def only_for(self, price: Price) -> str:
+        return str(periods.slot_of(price))
+
+    @admin.display(description="change")
+    def draft_new(self, price: Price) -> SafeString:
+        link = f"{reverse('admin:catalog_priceproposal_add')}?from={price.pk}"
+        return format_html('<a href="{}" aria-label="Draft a new price of {}">Draft</a>', link, price.model)
 
     @admin.display(description="list price")
     def listed(self, price: Price) -> str:

@@ -3,17 +3,22 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from catalog import rates
-from catalog.admin import credentials
+from catalog.admin import credentials, panels
+from catalog.admin.configuration_files import ModelResource
 from catalog.admin.credentials import CredentialInline, SecretForm
 from catalog.admin.defaults import KeptWhenEmpty
+from catalog.admin.exports import CsvExport
 from catalog.admin.policies import HiddenColumns, NobodyDeletes
 from catalog.admin.prices import PriceInline, in_force_at
+from catalog.admin.reasons import SaysWhy
+from catalog.admin.switching import Switches
 from catalog.models import LanguageModel, Provider
 
 FURTHER_MOVE = "The address leads elsewhere, and the further credentials with it: ask who may change them."
@@ -54,19 +59,20 @@ class ProviderForm(KeptWhenEmpty, SecretForm):
 
 
 @admin.register(Provider)
-class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
+class ProviderAdmin(SaysWhy, Switches, NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
     hidden_columns = frozenset({"api_key_encrypted"})
     form = ProviderForm
+    actions = ["disable", "enable"]
     list_display = [
         "name",
         "kind",
-        "base_url",
-        "region",
         "credential",
         "models_sold",
         "priority",
         "enabled",
         "is_sandbox",
+        "region",
+        "base_url",
     ]
     list_filter = ["kind", "enabled", "is_sandbox"]
     search_fields = ["name", "base_url", "region"]
@@ -132,7 +138,7 @@ class ProviderAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Provider]):
         """People who may only look are not offered a field to type a credential into."""
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if may_write:
-            return self.fieldsets
+            return self.with_why(request, obj, self.fieldsets)
         name, options = self.fieldsets[1]
         looked_at = (name, {**options, "fields": ["credential", "api_key_env"]})
         return [self.fieldsets[0], looked_at, *self.fieldsets[2:]]
@@ -162,7 +168,9 @@ class PricedFilter(admin.SimpleListFilter):
 
 
 @admin.register(LanguageModel)
-class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
+class LanguageModelAdmin(SaysWhy, Switches, CsvExport, NobodyDeletes, admin.ModelAdmin[LanguageModel]):
+    resource_classes = [ModelResource]
+    actions = ["disable", "enable"]
     list_display = [
         "name",
         "provider",
@@ -170,10 +178,7 @@ class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
         "output_price",
         "reasoning_price",
         "context_window",
-        "max_output_tokens",
         "enabled",
-        "source",
-        "source_date",
     ]
     list_filter = [PricedFilter, "enabled", "provider"]
     list_select_related = ["provider"]
@@ -205,6 +210,18 @@ class LanguageModelAdmin(NobodyDeletes, admin.ModelAdmin[LanguageModel]):
             listed_output=Subquery(current.values("output")[:1]),
             listed_reasoning=Subquery(current.values("reasoning")[:1]),
         )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With what other apps say of it, such as its prices over time."""
+        model = self.get_object(request, unquote(object_id))
+        shown = {} if model is None else {"panels": list(panels.rendered(request, model))}
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
     @admin.display(description="input, $/1M", ordering="listed_input")
     def input_price(self, model: Any) -> str:

@@ -8,7 +8,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog import pricing_gaps
+from catalog.admin.configuration_files import RouteResource
 from catalog.admin.defaults import KeptWhenEmpty
+from catalog.admin.exports import CsvExport
+from catalog.admin.reasons import SaysWhy
+from catalog.admin.switching import Switches
 from catalog.models import Route, RouteTarget
 
 
@@ -31,8 +35,10 @@ class RouteForm(KeptWhenEmpty):
 
 
 @admin.register(Route)
-class RouteAdmin(admin.ModelAdmin[Route]):
+class RouteAdmin(SaysWhy, Switches, CsvExport, admin.ModelAdmin[Route]):
+    resource_classes = [RouteResource]
     form = RouteForm
+    actions = ["disable", "enable"]
     list_display = ["name", "strategy", "resolves_to", "cache_ttl", "enabled"]
     list_filter = ["strategy", "enabled"]
     search_fields = ["name", "targets__model__name"]

@@ -51,10 +51,8 @@ def _targets(
 
 def _replace(route: Route, targets: list[tuple[LanguageModel, int]]) -> None:
     route.targets.all().delete()
-    RouteTarget.objects.bulk_create(
-        RouteTarget(route=route, model=model, weight=weight, position=position)
-        for position, (model, weight) in enumerate(targets)
-    )
+    for position, (model, weight) in enumerate(targets):  # one by one: the audit trail sees each
+        RouteTarget.objects.create(route=route, model=model, weight=weight, position=position)
 
 
 def _described(route: Route) -> list[tuple[str, int]]:

@@ -36,7 +36,7 @@ class BillingPeriodAdmin(WhoSeesEveryTeam, admin.ModelAdmin[BillingPeriod]):
 
 @admin.register(Closing)
 class ClosingAdmin(WhoSeesEveryTeam, admin.ModelAdmin[Closing]):
-    list_display = ["period", "version", "closed_at", "closed_by", "entries", "unpriced", "cost", "head"]
+    list_display = ["period", "version", "closed_at", "closed_by", "entries", "unpriced", "cost"]
     list_select_related = ["period"]
     actions = None
 
@@ -47,7 +47,7 @@ class ClosingAdmin(WhoSeesEveryTeam, admin.ModelAdmin[Closing]):
 
 @admin.register(ClosingWaiver)
 class ClosingWaiverAdmin(WhoSeesEveryTeam, admin.ModelAdmin[ClosingWaiver]):
-    list_display = ["period", "version", "obstacle", "subject", "count", "reason", "waived_by", "waived_at"]
+    list_display = ["period", "obstacle", "subject", "count", "reason", "waived_by", "waived_at"]
     list_select_related = ["period"]
     list_filter = ["obstacle"]
     actions = None
@@ -55,16 +55,7 @@ class ClosingWaiverAdmin(WhoSeesEveryTeam, admin.ModelAdmin[ClosingWaiver]):
 
 @admin.register(Reopening)
 class ReopeningAdmin(WhoSeesEveryTeam, admin.ModelAdmin[Reopening]):
-    list_display = [
-        "closing",
-        "reason",
-        "asked_by",
-        "asked_at",
-        "state",
-        "decided_by",
-        "self_approved",
-        "note",
-    ]
+    list_display = ["closing", "reason", "asked_by", "asked_at", "state", "decided_by"]
     list_select_related = ["closing__period", "asked_by", "decided_by"]
     list_filter = ["state", "self_approved"]
     actions = None

@@ -67,12 +67,7 @@ class CostEntryAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin
         "output",
         "reasoning",
         "outcome",
-        "latency_ms",
         "request",
-        "attempt",
-        "kind",
-        "usage_source",
-        "route",
     ]
     list_per_page = 50
     list_display_links = ["started_at"]
@@ -247,16 +242,12 @@ class DailySpendAdmin(CsvExport, OnlyVisibleTeams, NobodyWrites, admin.ModelAdmi
         "team",
         "key",
         "model",
-        "route",
         "calls",
-        "attempts",
         "input",
-        "cache_read",
         "output",
         "reasoning",
         "cost_shown",
         "unpriced",
-        "estimated",
     ]
     list_filter = [DayFilter, TeamFilter, ModelFilter]
     list_select_related = ["team", "api_key", "model__provider"]

@@ -7,10 +7,15 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from catalog.admin.access import TeamFilter
+from catalog.admin.exports import CsvExport
 from catalog.admin.policies import NobodyWrites, OnlyVisibleTeams
+from catalog.admin.reasons import SaysWhy
+from catalog.admin.switching import Switches
+from metering.admin.limit_files import LimitResource
 from metering.admin.usage import ceiling_of, in_unit, taken_of, used_bar, with_taken
 from metering.models import Limit, LimitWindow
 from metering.spend import money
@@ -60,14 +65,15 @@ class LimitForm(forms.ModelForm[Limit]):
 
 
 @admin.register(Limit)
-class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
+class LimitAdmin(SaysWhy, Switches, CsvExport, OnlyVisibleTeams, admin.ModelAdmin[Limit]):
+    resource_classes = [LimitResource]
     form = LimitForm
-    list_display = ["team", "scope", "unit", "period", "shown_amount", "used", "mode", "enabled"]
+    list_display = ["team", "scope", "shown_amount", "period", "used", "hard", "enabled"]
     list_filter = ["unit", "period", "mode", "enabled", TeamFilter]
     list_select_related = ["team", "api_key__team", "model__provider"]
     search_fields = ["team__name", "api_key__name", "api_key__prefix", "model__name"]
     autocomplete_fields = ["team", "api_key", "model"]
-    actions = None
+    actions = ["disable", "enable"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Limit]:
         return with_taken(super().get_queryset(request))
@@ -93,6 +99,10 @@ class LimitAdmin(OnlyVisibleTeams, admin.ModelAdmin[Limit]):
     def used(self, limit: Any) -> SafeString:
         return used_bar(limit.taken, limit.ceiling, limit.unit)
 
+    @admin.display(description="hard", boolean=True, ordering="mode")
+    def hard(self, limit: Limit) -> bool:
+        return limit.mode == Limit.Mode.HARD
+
 
 @admin.register(LimitWindow)
 class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWindow]):
@@ -105,8 +115,7 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
         "held_shown",
         "exposed_shown",
         "raised_shown",
-        "starts_at",
-        "ends_at",
+        "begins",
     ]
     list_filter = ["limit__unit", "limit__period", "limit__mode"]
     list_select_related = ["limit__team", "limit__api_key__team", "limit__model__provider"]
@@ -126,6 +135,10 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LimitWindow]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="from", ordering="starts_at")
+    def begins(self, window: LimitWindow) -> str:
+        return f"{timezone.localtime(window.starts_at):%Y-%m-%d %H:%M}"
 
     @admin.display(description="spent", ordering="spent")
     def spent_shown(self, window: LimitWindow) -> str:

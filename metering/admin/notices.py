@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.policies import HiddenColumns, NobodyDeletes, NobodyWrites, OnlyVisibleTeams
+from catalog.admin.reasons import SaysWhy
+from catalog.admin.switching import Switches
 from metering.admin.usage import in_unit
 from metering.budgets import webhooks
 from metering.models import BudgetNotice, LimitRaise, NoticeDelivery, Webhook
@@ -26,17 +28,7 @@ class LimitRaiseAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitRais
     """Asked for and decided on the budget's own page, which is linked."""
 
     team_lookup = "limit__team"
-    list_display = [
-        "limit",
-        "amount_shown",
-        "state",
-        "asked_by",
-        "asked_at",
-        "decided_by",
-        "decided_at",
-        "self_approved",
-        "page",
-    ]
+    list_display = ["limit", "amount_shown", "state", "asked_by", "asked_at", "decided_by", "page"]
     list_filter = ["state", "self_approved"]
     list_select_related = [*OF_LIMIT, "asked_by", "decided_by"]
     search_fields = ["limit__team__name", "reason", "note"]
@@ -60,10 +52,11 @@ class WebhookForm(forms.ModelForm[Webhook]):
 
 
 @admin.register(Webhook)
-class WebhookAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Webhook]):
+class WebhookAdmin(SaysWhy, Switches, NobodyDeletes, HiddenColumns, admin.ModelAdmin[Webhook]):
     hidden_columns = frozenset({"secret_encrypted"})
     form = WebhookForm
     list_display = ["url", "team", "enabled", "created_at"]
+    actions = ["disable", "enable"]
     list_filter = ["enabled"]
     list_select_related = ["team"]
     search_fields = ["url"]
@@ -125,16 +118,7 @@ class BudgetNoticeAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[BudgetN
 @admin.register(NoticeDelivery)
 class NoticeDeliveryAdmin(OnlyVisibleTeams, NobodyWrites, WhereTo, admin.ModelAdmin[NoticeDelivery]):
     team_lookup = "notice__limit__team"
-    list_display = [
-        "notice",
-        "channel",
-        "where",
-        "state",
-        "tries",
-        "next_try_at",
-        "last_answer",
-        "delivered_at",
-    ]
+    list_display = ["notice", "channel", "where", "state", "tries", "last_answer"]
     list_filter = ["state", "channel"]
     list_select_related = [f"notice__{path}" for path in OF_LIMIT]
     search_fields = ["=notice__event_id"]

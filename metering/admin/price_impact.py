@@ -14,7 +14,7 @@ from catalog.models import PriceProposal
 from metering import pricing_impact
 
 
-@panels.register
+@panels.register(PriceProposal)
 def price_impact(request: HttpRequest, proposal: PriceProposal) -> SafeString:
     """For those who see every team's spend: a sum over some teams would mislead whoever approves."""
     sees_all = visibility.of(request.user).team_ids is None

@@ -32,6 +32,7 @@ from metering.models.summaries import (
     HourlySpend,
     SummaryMark,
 )
+from metering.models.views import SavedView
 
 __all__ = [
     "AnswerSizes",
@@ -61,6 +62,7 @@ __all__ = [
     "ReconciliationRun",
     "Reopening",
     "ReportCredential",
+    "SavedView",
     "SignOff",
     "SummaryMark",
     "TeamBudgets",

@@ -172,6 +172,31 @@ class CostEntry(models.Model):
             models.Index(
                 fields=["billed_in"], condition=Q(billed_in__isnull=False), name="cost_entry_billed_later"
             ),
+            # Lists for people go by day and id. What few entries are has an index of those few, which the
+            # others do not touch: docs/decisions/0036.
+            models.Index(fields=["-day", "-id"], name="cost_entry_day"),
+            models.Index(
+                fields=["outcome", "-day", "-id"], condition=~Q(outcome="ok"), name="cost_entry_outcome"
+            ),
+            models.Index(
+                fields=["error_class", "-day", "-id"], condition=~Q(error_class=""), name="cost_entry_error"
+            ),
+            models.Index(
+                fields=["usage_source", "-day", "-id"],
+                condition=~Q(usage_source="reported"),
+                name="cost_entry_usage",
+            ),
+            models.Index(
+                fields=["kind", "-day", "-id"], condition=~Q(kind="attempt"), name="cost_entry_kind"
+            ),
+            models.Index(fields=["-day", "-id"], condition=Q(cost__isnull=True), name="cost_entry_unknown"),
+            models.Index(fields=["-day", "-id"], condition=~Q(flags=[]), name="cost_entry_flagged"),
+            models.Index(
+                fields=["cost"], condition=Q(cost__gte=decimal.Decimal("0.5")), name="cost_entry_dear"
+            ),
+            models.Index(fields=["latency_ms"], condition=Q(latency_ms__gte=120_000), name="cost_entry_slow"),
+            models.Index(fields=["output"], condition=Q(output__gte=8_192), name="cost_entry_long"),
+            models.Index(fields=["reasoning"], condition=Q(reasoning__gte=8_192), name="cost_entry_reasoned"),
         ]
         constraints = [
             models.UniqueConstraint(

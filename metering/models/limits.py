@@ -1,5 +1,7 @@
 """Ceilings: budgets (usd), rate limits (tokens, requests) and concurrency are one table and one algorithm."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -154,7 +156,7 @@ class Limit(models.Model):
             scope = f"{self.team} x {self.model}"
         elif self.tag_name:
             scope = f"{self.team} x {self.tag_name}={self.tag_value}"
-        amount = f"{self.amount.normalize():f}"
+        amount = f"{Decimal(self.amount).normalize():f}"
         if self.unit == self.Unit.CONCURRENCY:
             return f"{scope}: {amount} calls in flight"
         return f"{scope}: {amount} {self.unit} a {self.period} ({self.mode})"

@@ -6,6 +6,8 @@ importing    reports into the database
 ledger, theirs, pairing   both sides, by UTC day, model and token type
 detectors, classifying    why a row differs, with the evidence
 comparing, runs           a month as of a moment, and its keeping
+drift        what came to the ledger after it
+telling, deltas           what it says, in words and sums
 explaining, signing       what people say of it
 obstacles, sheet          for closing a month, and for its pack
 """

@@ -36,6 +36,8 @@ DETECTORS: tuple[Detector, ...] = (
     usage.never_called,
 )
 UNMAPPED = "not mapped: say in the vendor aliases which model and token type it is"
+LEAVES = "; that leaves "
+FOUND = "\n"  # between a person's note, which has one line, and what was found beside it
 UNTOLD = "nothing that is known explains it"
 NO_USAGE = "; no report tells the quantity: import the vendor's usage to tell usage from price"
 
@@ -63,7 +65,12 @@ class Verdict(NamedTuple):
 
 
 def verdicts(*, rows: Iterable[Row], around: Around, explained: Mapping[Key, Explanation]) -> list[Verdict]:
-    return [_verdict(row, around, explained.get(row.key)) for row in rows]
+    return [_verdict(row, around, explained.get(row.key)) for row in rows if not _quantity_alone(row, around)]
+
+
+def _quantity_alone(row: Row, around: Around) -> bool:
+    """Our tokens, of a day whose money is told in other rows: nothing that the vendor reports is missing."""
+    return (row.ours.usd, *row.theirs) == (None, None, None) and row.key.day in around.theirs.cost
 
 
 def _verdict(row: Row, around: Around, said: Explanation | None) -> Verdict:
@@ -72,9 +79,10 @@ def _verdict(row: Row, around: Around, said: Explanation | None) -> Verdict:
     if row.matches:
         return Verdict(row, "matched")
     triage = _triage(row)
-    if said is not None and _still_holds(said, row):
-        return Verdict(row, "explained", triage, said.reason, said.note, said.author)
     finding = _finding(row, around)
+    if said is not None and _still_holds(said, row):
+        evidence = " ".join(said.note.split()) + (FOUND + _found(finding, row) if finding else "")
+        return Verdict(row, "explained", triage, said.reason, evidence, said.author)
     if finding is None:
         return Verdict(row, "open", triage, evidence=_nothing(row), open_usd=_open(row, around))
     if finding.settles and _covers(finding, row):
@@ -100,10 +108,14 @@ def _covers(finding: Finding, row: Row) -> bool:
     return near(finding.covers, row.worth)
 
 
+def _found(finding: Finding, row: Row) -> str:
+    return f"{finding.reason}: {finding.evidence}{_rest(finding, row)}"
+
+
 def _rest(finding: Finding, row: Row) -> str:
     if finding.covers is None or row.worth is None or _covers(finding, row):
         return ""
-    return f"; that leaves {words.signed(row.worth - finding.covers)}"
+    return f"{LEAVES}{words.signed(row.worth - finding.covers)}"
 
 
 def _triage(row: Row) -> str:

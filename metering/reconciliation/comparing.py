@@ -46,8 +46,11 @@ class Comparison:
 
     @property
     def state(self) -> str:
+        """``nothing``: neither side has a row, and no report speaks."""
         if self.open_gap > self.tolerance:
             return "open"
+        if self.gap is None and not self.verdicts:
+            return "nothing"
         if self.gap is None or self.uncovered_days:
             return "incomplete"
         return "matched" if abs(self.gap) <= self.tolerance else "explained"

@@ -5,8 +5,12 @@ from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from metering.models import ReconciliationLine
+from metering.reconciliation import telling
 from metering.reconciliation.readers.lines import WIDE
-from metering.reconciliation.sides import TOKENS
+from metering.reconciliation.sides import HALF_A_CENT, ROW_TOLERANCE, TOKENS, ZERO, near
+from metering.spend import money
+
+CENT, SHOWN = Decimal("0.01"), Decimal("0.0001")
 
 
 class Delta(NamedTuple):
@@ -19,6 +23,7 @@ class Delta(NamedTuple):
     their_usd: Decimal | None
     reasons: tuple[str, ...]
     open_rows: int
+    ratio: Decimal | None = None  # theirs to ours, where it is the same on every open row
 
     @property
     def tokens(self) -> Decimal | None:
@@ -27,6 +32,11 @@ class Delta(NamedTuple):
     @property
     def usd(self) -> Decimal | None:
         return _less(self.their_usd, self.our_usd)
+
+    @property
+    def hint(self) -> str:
+        """Many open rows of one cause, such as a discount, differ in one ratio."""
+        return "" if self.ratio is None else f"theirs = {money.exact(self.ratio)} x ours on every open row"
 
     @property
     def verdict(self) -> str:
@@ -44,9 +54,17 @@ def by_model(lines: Iterable[ReconciliationLine]) -> list[Delta]:
     """In the order of the models' names; what is not of a model goes by its meter, in parentheses."""
     groups: dict[str, list[ReconciliationLine]] = {}
     for line in lines:
-        groups.setdefault(line.model or f"({line.get_meter_display()})", []).append(line)
+        groups.setdefault(_group(line), []).append(line)
     with localcontext(WIDE):
         return [_delta(name, groups[name]) for name in sorted(groups)]
+
+
+def is_open(line: ReconciliationLine, *, of: str) -> bool:
+    return line.status == ReconciliationLine.Status.OPEN and _group(line) == of
+
+
+def _group(line: ReconciliationLine) -> str:
+    return line.model or f"({line.get_meter_display()})"
 
 
 def _delta(name: str, lines: list[ReconciliationLine]) -> Delta:
@@ -58,9 +76,24 @@ def _delta(name: str, lines: list[ReconciliationLine]) -> Delta:
         their_tokens=_sum([line.theirs_quantity for line in counted]),
         our_usd=_sum([line.ours_usd for line in charged]),
         their_usd=_sum([line.theirs_usd for line in charged]),
-        reasons=tuple(sorted({line.reason for line in lines if line.reason})),
-        open_rows=sum(line.status == "open" for line in lines),
+        reasons=tuple(sorted({telling.reason_of(line) for line in lines if line.reason})),
+        open_rows=sum(is_open(line, of=name) for line in lines),
+        ratio=_ratio([line for line in lines if is_open(line, of=name)]),
     )
+
+
+def _ratio(lines: list[ReconciliationLine]) -> Decimal | None:
+    """To four decimals; None where quantities are told (they say more), or a row is off beyond rounding."""
+    pairs = [(line.theirs_usd, line.ours_usd) for line in lines if line.gap_quantity is None]
+    told = [(Decimal(theirs), Decimal(ours)) for theirs, ours in pairs if theirs and ours]
+    if len(told) < 2 or len(told) < len(lines):
+        return None
+    ratio = sum((theirs for theirs, _ in told), ZERO) / sum((ours for _, ours in told), ZERO)
+    for theirs, ours in told:
+        off = HALF_A_CENT if theirs == theirs.quantize(CENT) else ROW_TOLERANCE
+        if near(theirs, ours, within=off) or not near(theirs, ratio * ours, within=off):
+            return None
+    return ratio.quantize(SHOWN)
 
 
 def _sum(parts: "Iterable[object]") -> Decimal | None:

@@ -11,8 +11,8 @@ from django.db.models import Q, Sum
 from catalog.models import Provider
 from metering.closing import obstacles
 from metering.closing.obstacles import Obstacle
-from metering.models import DailySpend, SignOff
-from metering.reconciliation import runs, signing
+from metering.models import DailySpend, ReconciliationRun, SignOff
+from metering.reconciliation import drift, runs, signing, telling
 from metering.spend import money
 
 KIND = "unreconciled"
@@ -63,9 +63,15 @@ def _why(provider: Provider, month: dt.date) -> str:
     newest = runs.latest(provider=provider, month=month)
     if newest is None:
         return "not compared with the vendor's figures"
+    moved = drift.words(drift.of(newest))
+    return _lacking(newest) + (f"; {moved}: compare again" if moved else "")
+
+
+def _lacking(newest: ReconciliationRun) -> str:
+    provider, month = newest.provider_id, newest.month
     states = SignOff.objects.filter(run__provider=provider, run__month=month).values_list("state", flat=True)
     if SignOff.State.WAITING in states:
         return "waits for a second person's signature"
     if SignOff.State.SIGNED in states:
         return "the figures moved since it was signed"
-    return f"not signed off ({newest.get_state_display()})"
+    return f"not signed off ({telling.state_words(newest)})"

@@ -1,7 +1,8 @@
 """Both sides laid side by side, as finely as both tell. Pure.
 
 Note [Grain]: a report that is not grouped says one sum for a day, or for a model. Then the ledger's figures
-are added up as far, for money and for quantities apart: each dollar and each token is in one row.
+are added up as far, for money and for quantities apart: each dollar and each token is in one row. Where a
+report tells no quantity, tokens stand beside their money. Requests are no tokens and are not added to them.
 """
 
 import datetime as dt
@@ -57,17 +58,18 @@ class _Sums:
 
 def rows(*, ours: Days, theirs: Theirs) -> list[Row]:
     """One row for each key that either side knows, in order."""
-    money, counts = _grain(ours, theirs, "usd"), _grain(ours, theirs, "quantity")
+    money = _grain(ours, theirs, "usd")
+    counts = _beside(money, _grain(ours, theirs, "quantity"), theirs)
     usd, quantities = _Sums(), _Sums()
     for key, amounts in _ours(ours):
         usd.ours[money.of(key)] += amounts.usd or ZERO
         if amounts.quantity is not None:
-            quantities.ours[counts.of(key)] += amounts.quantity
+            quantities.ours[_counted(counts, key)] += amounts.quantity
     cells: dict[Key, Cell] = defaultdict(Cell)
     for key, cell in theirs.cells.items():
         _tell(usd.theirs, money.of(key), cell.usd)
-        _tell(quantities.theirs, counts.of(key), cell.quantity)
-        for row in {money.of(key), counts.of(key)}:
+        _tell(quantities.theirs, _counted(counts, key), cell.quantity)
+        for row in {money.of(key), _counted(counts, key)}:
             cells[row].add(cell)
     keys = {key for sums in (usd, quantities) for side in (sums.ours, sums.theirs) for key in side}
     facts, rates = _facts(ours), _Rates(ours)
@@ -140,6 +142,23 @@ def _grain(ours: Days, theirs: Theirs, figure: str) -> Grain:
         models |= {place for place, known in ours.items() if known.unsplit}
     days = {key.day for key in told if not key.model and key.meter in (ALL, *TOKENS)}
     return Grain(frozenset(days), frozenset(models))
+
+
+def _beside(money: Grain, counts: Grain, theirs: Theirs) -> Grain:
+    """Days and models of which the vendor tells money alone: our tokens are added up as far as the money."""
+    told = [
+        key for key, cell in theirs.cells.items() if cell.quantity is not None and key.meter in (ALL, *TOKENS)
+    ]
+    days = {key.day for key in told} | set(theirs.usage)
+    models = {(key.day, key.model) for key in told}
+    return Grain(
+        counts.days | (money.days - days),
+        counts.models | {place for place in money.models - models if place[0] not in theirs.usage},
+    )
+
+
+def _counted(counts: Grain, key: Key) -> Key:
+    return key if key.meter == REQUESTS else counts.of(key)
 
 
 def _facts(ours: Days) -> dict[tuple[dt.date, str], Facts]:

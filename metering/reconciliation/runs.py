@@ -9,12 +9,13 @@ from django.db import transaction
 
 from catalog.models import Provider
 from metering.models import ReconciliationLine, ReconciliationRun
-from metering.reconciliation import comparing
+from metering.reconciliation import comparing, telling
 from metering.reconciliation.classifying import Verdict
 from metering.spend import money
 
 AT_ONCE = 1_000
 LONGEST_EVIDENCE = 1_000
+KEPT_AS = {telling.NOTHING: ReconciliationRun.State.INCOMPLETE}  # told apart by telling.state_of
 
 
 def keep(*, provider: Provider, month: dt.date, as_of: dt.datetime, by: str) -> ReconciliationRun:
@@ -26,7 +27,7 @@ def keep(*, provider: Provider, month: dt.date, as_of: dt.datetime, by: str) -> 
             month=month,
             as_of=as_of,
             created_by=by,
-            state=found.state,
+            state=KEPT_AS.get(found.state, found.state),
             ours=found.ours,
             theirs=found.theirs,
             gap=found.gap,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from catalog.models import Provider
 from metering.models import ReconciliationLine, ReconciliationRun, SignOff
+from metering.reconciliation import drift, telling
 from metering.spend import export
 from metering.spend.export import Cell
 
@@ -53,22 +54,34 @@ def rows(*, month: dt.date, as_of: dt.datetime) -> Iterator[tuple[Cell, ...]]:
         run, signed = _run_of(provider, month, as_of)
         for line in run.lines.order_by("number").iterator():
             yield line_row(line, provider=provider.name)
-        yield _total(run, provider.name, signed)
+        yield _total(run, provider.name, signed, as_of)
 
 
 def line_row(line: ReconciliationLine, *, provider: str) -> tuple[Cell, ...]:
     figures = (line.ours_quantity, line.theirs_quantity, line.gap_quantity)
     usd = (line.ours_usd, line.theirs_usd, line.gap_usd)
-    told = (line.status, line.get_triage_display() if line.triage else "", line.reason, line.evidence)
+    differs_by = line.get_triage_display() if line.triage else ""
+    evidence = "; found: ".join(part for part in telling.said_of(line) if part)
+    told = (line.status, differs_by, telling.reason_of(line), evidence)
     key = ("day", provider, line.day, line.model, line.meter, line.item)
     return (*key, *figures, *usd, *told, line.explained_by, "", None)
 
 
-def _total(run: ReconciliationRun, provider: str, signed: SignOff | None) -> tuple[Cell, ...]:
+def _total(
+    run: ReconciliationRun, provider: str, signed: SignOff | None, as_of: dt.datetime
+) -> tuple[Cell, ...]:
     key = ("total", provider, None, "", "", "", None, None, None)
-    evidence = f"open {export.cell(run.open_gap)} USD, tolerance {export.cell(run.tolerance)} USD"
+    evidence = "; ".join(part for part in _said_of(run, as_of) if part)
     who = ("", None) if signed is None or signed.signed_by is None else (_name(signed), signed.signed_at)
-    return (*key, run.ours, run.theirs, run.gap, run.state, "", "", evidence, "", *who)
+    return (*key, run.ours, run.theirs, run.gap, telling.state_of(run), "", "", evidence, "", *who)
+
+
+def _said_of(run: ReconciliationRun, as_of: dt.datetime) -> Iterator[str]:
+    """What makes the total's figures add up, and whether the ledger has another since."""
+    yield f"open (absolute) {export.cell(run.open_gap)} USD, tolerance {export.cell(run.tolerance)} USD"
+    if run.uncovered_days:
+        yield f"{export.cell(telling.ours_elsewhere(run))} USD of ours on days without a report, in no gap"
+    yield drift.words(drift.until(run, as_of=as_of))
 
 
 def _name(signed: SignOff) -> str:

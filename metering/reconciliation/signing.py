@@ -10,7 +10,8 @@ from catalog import approvals
 from catalog.models import Provider
 from metering.closing import months
 from metering.models import ReconciliationRun, SignOff, VendorReport
-from metering.reconciliation import runs, theirs
+from metering.reconciliation import drift, runs, telling, theirs
+from metering.reconciliation.sides import ZERO
 
 
 class CannotSign(Exception):
@@ -31,6 +32,7 @@ def sign(*, run: ReconciliationRun, note: str, by: User, at: dt.datetime) -> Sig
         newest = runs.latest(provider=run.provider, month=run.month)
         if newest is None or newest.pk != run.pk:
             raise CannotSign("The month was compared anew meanwhile: look at it again, then sign.")
+        _not_moved(run)
         if SignOff.objects.filter(run=run).exclude(state=SignOff.State.WITHDRAWN).exists():
             raise CannotSign("It is signed already, or waits for a second person.")
         SignOff.objects.filter(
@@ -51,10 +53,20 @@ def second(*, sign_off: SignOff, by: User, at: dt.datetime) -> SignOff:
         newest = runs.latest(provider=found.run.provider, month=found.run.month)
         if newest is None or newest.pk != found.run_id:
             raise CannotSign("The month was compared anew since it was asked for: ask again.")
+        _not_moved(found.run)
         found.self_approved = approvals.is_self_approved(asked_by=found.asked_by_id, decided_by=by.pk)
         found.state, found.signed_by_id, found.signed_at = SignOff.State.SIGNED, by.pk, at
         found.save()
     return found
+
+
+def may_second(*, asked_by: int, by: User) -> bool:
+    """Whether ``by`` can be the second person for what the user ``asked_by`` asked."""
+    try:
+        approvals.is_self_approved(asked_by=asked_by, decided_by=by.pk)
+    except approvals.NeedsAnotherPerson:
+        return False
+    return True
 
 
 def needs_two(run: ReconciliationRun, *, by: User) -> str:
@@ -62,8 +74,12 @@ def needs_two(run: ReconciliationRun, *, by: User) -> str:
 
     A bill is evidence against the books only if whoever signs for it did not bring it: files can be written.
     """
-    if run.gap is None or run.uncovered_days:
+    if telling.state_of(run) == telling.NOTHING:
+        return ""
+    if run.uncovered_days:
         return "there are days without a report"
+    if not telling.is_told(run.gap):
+        return "no report tells what was charged"
     if max(abs(Decimal(run.gap)), Decimal(run.open_gap)) > run.tolerance:
         return "the gap, or what is open of it, exceeds the tolerance"
     if _brought(run, by):
@@ -72,7 +88,9 @@ def needs_two(run: ReconciliationRun, *, by: User) -> str:
 
 
 def standing(*, provider: Provider, month: dt.date) -> SignOff | None:
-    """The signature that holds: the last one, unless figures moved since by more than the tolerance."""
+    """The signature that holds: the last one, unless figures moved since by more than the tolerance, those of
+    the ledger whether the month was compared again or not.
+    """
     signed = (
         SignOff.objects.filter(run__provider=provider, run__month=month, state=SignOff.State.SIGNED)
         .select_related("run")
@@ -80,14 +98,19 @@ def standing(*, provider: Provider, month: dt.date) -> SignOff | None:
         .first()
     )
     newest = runs.latest(provider=provider, month=month)
-    if signed is None or newest is None or moved(signed.run, newest) > signed.run.tolerance:
+    if signed is None or newest is None:
+        return None
+    if moved(signed.run, newest, since=drift.of(newest)) > signed.run.tolerance:
         return None
     return signed
 
 
-def moved(before: ReconciliationRun, now: ReconciliationRun) -> Decimal:
-    """USD by which either side is another since; what became unknown, or known, counts whole."""
-    ours = abs(Decimal(now.ours) - Decimal(before.ours))
+def moved(before: ReconciliationRun, now: ReconciliationRun, *, since: Decimal = ZERO) -> Decimal:
+    """USD by which either side is another since; what became unknown, or known, counts whole.
+
+    ``since`` is by how much the ledger moved after ``now`` (metering.reconciliation.drift).
+    """
+    ours = abs(Decimal(now.ours) + since - Decimal(before.ours))
     theirs = abs(Decimal(now.theirs or 0) - Decimal(before.theirs or 0))
     return max(ours, theirs)
 
@@ -99,6 +122,12 @@ def _brought(run: ReconciliationRun, by: User) -> bool:
     speaking = {of_day[0].report for by_day in found.values() for of_day in by_day.values()}
     files = VendorReport.objects.filter(pk__in=speaking, fetched=False)
     return files.filter(imported_by=by.get_username()).exists()
+
+
+def _not_moved(run: ReconciliationRun) -> None:
+    moved_since = drift.of(run)
+    if abs(moved_since) > run.tolerance:
+        raise CannotSign(f"{drift.words(moved_since).capitalize()}: compare again, then sign.")
 
 
 def _lock(run: ReconciliationRun) -> None:

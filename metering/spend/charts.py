@@ -107,6 +107,7 @@ USD: dict[str, Any] = {
     "rangemode": "tozero",
     "exponentformat": "none",
 }
+COUNT: dict[str, Any] = {"type": "linear", "rangemode": "tozero", "tickformat": "~s"}  # 1.2M
 
 
 def days_axis(start: dt.date, end: dt.date) -> dict[str, Any]:

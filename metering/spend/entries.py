@@ -1,47 +1,25 @@
-"""The ledger's entries for people: lists and files. Writes nothing."""
+"""The ledger's entries for people: which rows match, in which order, page by page. Writes nothing.
+
+Lists go by day and, within a day, by the order of booking, both from the last on: the index that begins so
+gives a page of any period without reading what is newer. A condition that few rows meet has a small index of
+its own (metering.models.ledger), so that its rows are not looked for among all others.
+"""
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import BooleanField, Exists, F, Func, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.lookups import LessThan
 
 from catalog.visibility import Visibility
 from metering.models import CostEntry
 from metering.spend import queries
 from metering.spend.entry import Entry, PriceRow, entries_from
-from metering.spend.filters import EntryFilters
-from metering.spend.totals import Totals
+from metering.spend.explorer.asked import EntryFilters
 
-PAGE_SIZE = 50
 BATCH = 2000  # rows fetched at a time while a file is streamed
 FAILED = ("error", "cut", "lost")  # as the rollup counts ``failed``: a caller who left is not a failure
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """What entries add up to, read from the ledger. ``cost`` None: nothing of it is known (USD)."""
-
-    entries: int
-    corrections: int
-    cost: Decimal | None
-    unknown: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """``total`` is what all matching entries add up to, when the rollup can say, else ``sums`` says it."""
-
-    entries: tuple[Entry, ...]
-    older: int | None  # the ``before`` of the next page
-    total: Totals | None
-    sums: Sums | None
-
-    @property
-    def any_reported(self) -> bool:
-        return any(entry.reported_cost is not None for entry in self.entries)
 
 
 class LedgerRows(QuerySet[CostEntry]):
@@ -50,28 +28,10 @@ class LedgerRows(QuerySet[CostEntry]):
     def seen_by(self, visibility: Visibility) -> Self:
         return visibility.restrict(self)  # type: ignore[return-value]
 
-    def matching(self, filters: EntryFilters) -> Self:
-        """An id is looked for on all days: whoever has one does not know the day."""
-        rows = self.filter(queries.narrowing(filters.spend))
-        if filters.search:
-            rows = rows.filter(searched(filters.search))
-        else:
-            rows = rows.filter(day__gte=filters.spend.start, day__lte=filters.spend.end)
-        if filters.usage:
-            rows = rows.filter(usage_source=filters.usage)
-        if filters.kind:
-            rows = rows.filter(kind=filters.kind)
-        if filters.error:
-            rows = rows.filter(error_class=filters.error)
-        if filters.outcome == "failed":
-            rows = rows.filter(outcome__in=FAILED)  # with their corrections: money adds up
-        elif filters.outcome:
-            rows = rows.filter(outcome=filters.outcome)
-        if filters.cost == "unknown":
-            rows = rows.still_unknown()
-        elif filters.cost == "known":
-            rows = rows.filter(cost__isnull=False)
-        return rows
+    def matching(self, filters: EntryFilters, *, reach: Q | None = None) -> Self:
+        """``reach``: the days and groups that are asked for, where explorer.reach knows them."""
+        rows = self.filter(_groups_and_days(filters) if reach is None else reach).filter(wanted(filters))
+        return rows.still_unknown() if filters.cost == "unknown" else rows
 
     def still_unknown(self) -> Self:
         """Entries without a cost that no correction has given one: what the rollup counts as ``unpriced``.
@@ -84,18 +44,39 @@ class LedgerRows(QuerySet[CostEntry]):
         unknown = self.filter(cost__isnull=True).exclude(kind="correction")
         return unknown.exclude(Exists(priced_later)).exclude(Exists(answer_priced))
 
-    def summed(self) -> Sums:
-        """Two queries over the matching rows."""
-        corrections = Count("pk", filter=Q(kind="correction"))
-        found = self.order_by().aggregate(entries=Count("pk"), corrections=corrections, cost=Sum("cost"))
-        return Sums(**found, unknown=self.order_by().still_unknown().count())
-
     def with_names(self) -> Self:
         return self.select_related("team", "api_key", "model__provider", "price", "batch")
+
+    def newest_first(self) -> Self:
+        return self.order_by("-day", "-id")
+
+    def after(self, entry: int) -> Self:
+        """What comes after ``entry`` in the order of ``newest_first``; nothing, when there is none."""
+        return self.filter(comes_after(CostEntry, "day", entry))
 
 
 def ledger_rows() -> LedgerRows:
     return LedgerRows(model=CostEntry)
+
+
+def wanted(filters: EntryFilters) -> Q:
+    """What is asked of an entry beside its period, groups and tag, but that its cost is still unknown."""
+    found = Q()
+    if filters.usage:
+        found &= Q(usage_source=filters.usage)
+    if filters.kind:
+        found &= Q(kind=filters.kind)
+    if filters.error:
+        found &= Q(error_class=filters.error)
+    if filters.outcome == "failed":
+        found &= Q(outcome__in=FAILED)  # with their corrections: money adds up
+    elif filters.outcome:
+        found &= Q(outcome=filters.outcome)
+    if filters.cost == "known":
+        found &= Q(cost__isnull=False)
+    if filters.flag:
+        found &= Q(flags__contains=[filters.flag]) & ~Q(flags=[])  # the second is the index's own condition
+    return found & _at_least(filters)
 
 
 def searched(text: str) -> Q:
@@ -110,20 +91,17 @@ def searched(text: str) -> Q:
         return found
 
 
-def page(*, filters: EntryFilters, visibility: Visibility) -> Page:
-    """The newest matching entries. Two queries, whatever the ledger's size. Where the rollup does not know
-    what is asked for, two more, over the matching rows alone."""
-    matching = ledger_rows().seen_by(visibility).matching(filters)
-    rows = matching.with_names().order_by("-id")
-    if filters.before is not None:
-        rows = rows.filter(id__lt=filters.before)
-    found = entries_from(rows[: PAGE_SIZE + 1])
-    shown = tuple(found[:PAGE_SIZE])
-    older = shown[-1].id if len(found) > PAGE_SIZE else None
-    if filters.in_rollup:
-        total = queries.total(filters=filters.spend, visibility=visibility)
-        return Page(entries=shown, older=older, total=total, sums=None)
-    return Page(entries=shown, older=older, total=None, sums=matching.summed())
+class _Row(Func):
+    """``(day, id)``: compared column by column, which an index with the same columns does."""
+
+    template = "(%(expressions)s)"
+    output_field = BooleanField()  # of no use, but Django asks for one
+
+
+def comes_after(model: type[Model], first: str, pk: int) -> LessThan:
+    """Rows of ``model`` after the one with this ``pk``, in the order of ``first`` and pk from the last on."""
+    of_it = Subquery(model._default_manager.filter(pk=pk).order_by().values(first))
+    return LessThan(_Row(F(first), F("pk")), _Row(of_it, Value(pk)))
 
 
 def all_entries(*, filters: EntryFilters, visibility: Visibility) -> Iterator[Entry]:
@@ -131,21 +109,46 @@ def all_entries(*, filters: EntryFilters, visibility: Visibility) -> Iterator[En
 
     Memory does not grow with the ledger, and no transaction or cursor waits for a slow reader.
     """
-    rows = ledger_rows().seen_by(visibility).matching(filters).with_names().order_by("-id")
+    rows = ledger_rows().seen_by(visibility).matching(filters).with_names().newest_first()
     batch = list(rows[:BATCH])
     while batch:
         yield from entries_from(batch)
-        batch = list(rows.filter(id__lt=batch[-1].pk)[:BATCH]) if len(batch) == BATCH else []
+        batch = list(rows.after(batch[-1].pk)[:BATCH]) if len(batch) == BATCH else []
+
+
+def is_longer_than(number: int, *, filters: EntryFilters, visibility: Visibility) -> bool:
+    """Whether more match, without counting how many."""
+    rows = ledger_rows().seen_by(visibility).matching(filters).newest_first()
+    return bool(rows.values_list("pk")[number : number + 1])
+
+
+def _groups_and_days(filters: EntryFilters) -> Q:
+    """An id is looked for on all days: whoever has one does not know the day."""
+    spend = filters.spend
+    if filters.search:
+        return queries.narrowing(spend) & searched(filters.search)
+    return queries.narrowing(spend) & Q(day__gte=spend.start, day__lte=spend.end)
+
+
+def _at_least(filters: EntryFilters) -> Q:
+    least: dict[str, Any] = {
+        "cost": filters.over,
+        "output": filters.output,
+        "reasoning": filters.reasoning,
+        "latency_ms": filters.slow,
+    }
+    return Q(**{f"{name}__gte": value for name, value in least.items() if value is not None})
 
 
 __all__ = [
     "FAILED",
     "Entry",
     "LedgerRows",
-    "Page",
     "PriceRow",
     "all_entries",
+    "comes_after",
+    "is_longer_than",
     "ledger_rows",
-    "page",
     "searched",
+    "wanted",
 ]

@@ -73,6 +73,7 @@ class Entry:
     outcome_words: str
     status: int | None
     error: str
+    error_class: str
     finish_reason: str
     streamed: bool
     latency_ms: int | None
@@ -88,6 +89,7 @@ class Entry:
     calculation: arithmetic.Calculation
     variant: str
     flags: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
 
     @property
     def tokens(self) -> int | None:
@@ -186,6 +188,7 @@ def _entry_from(row: CostEntry, prices: Rows) -> Entry:
         outcome_words=row.get_outcome_display(),
         status=row.status,
         error=": ".join(part for part in (row.error_class, row.error_message) if part),
+        error_class=row.error_class,
         finish_reason=row.finish_reason,
         streamed=row.streamed,
         latency_ms=row.latency_ms,
@@ -201,6 +204,7 @@ def _entry_from(row: CostEntry, prices: Rows) -> Entry:
         calculation=arithmetic.calculation(row, prices),
         variant=row.variant,
         flags=tuple(row.flags),
+        tags=tuple(sorted((name, str(value)) for name, value in row.tags.items())),
     )
 
 

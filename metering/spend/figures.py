@@ -1,100 +1,238 @@
-"""The rows of a report to a Plotly figure. Pure: no models, no queries, no request."""
+"""The days of a cut to a Plotly figure and its table. Pure: no models, no queries, no request."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from django.urls import reverse
-
 from metering.spend import charts, money
-from metering.spend.charts import COLOURS, OTHER_COLOUR, Point
-from metering.spend.queries import OTHER, Report, SeriesPoint
+from metering.spend.charts import COLOURS, OTHER_COLOUR, Cell, Chart, Point, Table
+from metering.spend.filters import Filters
+from metering.spend.overview import drill
+from metering.spend.overview.amounts import Amounts
+from metering.spend.overview.cuts import Cut, Group
+from metering.spend.overview.sources import REST
+from metering.spend.queries import OTHER
 
-
-def spend_by_day(report: Report) -> dict[str, Any]:
-    """Stacked bars, one colour for each group shown; a bar leads to its entries."""
-    traces = [
-        _bars(report, row.label, row.value, COLOURS[index % len(COLOURS)], _of_series(report.bars, index))
-        for index, row in enumerate(report.shown)
-    ]
-    if rest := _of_series(report.bars, -1):
-        traces.append(_bars(report, OTHER, "", OTHER_COLOUR, rest))
-    days = charts.days_axis(report.filters.start, report.filters.end)
-    return charts.figure(traces, barmode="stack", xaxis=days)
-
-
-def summary(report: Report) -> str:
-    """The chart in one sentence, for people who do not see it."""
-    by_day: dict[dt.date, Decimal] = {}
-    for point in report.bars:
-        by_day[point.day] = by_day.get(point.day, Decimal(0)) + point.cost
-    if not by_day:
-        return "No spend in this period."
-    dearest = max(by_day, key=lambda day: by_day[day])
-    return (
-        f"Cost by day and {report.dimension.title.lower()}, {report.filters.start} to {report.filters.end}: "
-        f"{money.total_usd(report.total.cost)} in all on {len(by_day)} days with calls; "
-        f"most on {dearest}, {money.total_usd(by_day[dearest])}."
-    )
+WORDS = {"usd": "Cost", "tokens": "Tokens", "requests": "Requests"}
+TOGETHER = "Together"
+BEFORE = "Period before"
 
 
 @dataclass(frozen=True, slots=True)
-class DayTable:
-    """The chart's numbers as a table: a row for each day with calls, a cell for each series, their sum.
+class Series:
+    """One colour of the chart: what is drawn on each day (added up from the first, when it is cumulative)."""
 
-    A cell has the value of its group, which is empty for the rest of the groups.
+    name: str
+    colour: str
+    days: Mapping[dt.date, Amounts]
+    group: Group | None = None  # None: all others together, or all of the period before
+
+
+def chart(cut: Cut, *, today: dt.date) -> Chart:
+    """Stacked bars, or a line for each group; the period before is a dotted line, its days laid over ours."""
+    return Chart(
+        name="overview",
+        title=title(cut),
+        summary=summary(cut),
+        figure=_figure(cut, series(cut, today=today), before_series(cut)),
+        table=_table(cut, drawn(cut, today=today)),
+        note=_note(cut),
+    )
+
+
+def title(cut: Cut) -> str:
+    filters = cut.filters
+    shape = "so far, added up day by day" if filters.shape == "cumulative" else "per day"
+    return f"{WORDS[filters.measure]} {shape}, by {cut.words}"
+
+
+def summary(cut: Cut) -> str:
+    """The chart in one sentence, for people who do not see it."""
+    measure, days = cut.filters.measure, totals_by_day(cut)
+    if not days:
+        return "No spend in this period."
+    most = max(days, key=lambda day: (days[day].measured(measure) or 0, day))
+    return (
+        f"{title(cut)}, {cut.filters.start} to {cut.filters.end}: {said(cut.total, measure)} in all on "
+        f"{len(days)} days with calls; most on {most}, {said(days[most], measure)}."
+    )
+
+
+def series(cut: Cut, *, today: dt.date) -> tuple[Series, ...]:
+    """In the order of the legend. Cumulative ones have every day up to the last of the period, or today."""
+    names = [(group.label, COLOURS[n % len(COLOURS)], n, group) for n, group in enumerate(cut.shown)]
+    rows: list[tuple[str, str, int, Group | None]] = [*names, (OTHER, OTHER_COLOUR, REST, None)]
+    found = [(name, colour, cut.series(place), group) for name, colour, place, group in rows]
+    last = min(cut.filters.end, max([today, *(day for day, _ in cut.days)]))
+    return tuple(
+        Series(name, colour, _shaped(cut.filters, days, last), group)
+        for name, colour, days, group in found
+        if days
+    )
+
+
+def before_series(cut: Cut) -> Series | None:
+    """The period before on the days of this one: the first on the first. None when it is not asked for."""
+    if cut.before is None:
+        return None
+    forward = cut.filters.start - cut.filters.before().start
+    moved = {day + forward: amounts for day, amounts in cut.before.items()}
+    return Series(BEFORE, OTHER_COLOUR, _shaped(cut.filters, moved, cut.filters.end))
+
+
+def _together(cut: Cut) -> Series:
+    """All groups added up, up to the last day with calls: what the period before is read beside."""
+    days = totals_by_day(cut)
+    return Series(TOGETHER, OTHER_COLOUR, _shaped(cut.filters, days, max(days, default=cut.filters.start)))
+
+
+def totals_by_day(cut: Cut) -> dict[dt.date, Amounts]:
+    found: dict[dt.date, Amounts] = {}
+    for (day, _), amounts in cut.days.items():
+        found[day] = found.get(day, Amounts()) + amounts
+    return found
+
+
+def said(amounts: Amounts, measure: str) -> str:
+    """``$0.0002839 + 1 of unknown cost``, ``1,204 tokens``."""
+    if measure != "usd":
+        return f"{amounts.measured(measure):,f} {measure}"
+    known = [] if amounts.known_cost is None else [money.exact_usd(amounts.cost)]
+    unknown = [f"{amounts.unpriced} of unknown cost"] if amounts.unpriced > 0 else []
+    return " + ".join(known + unknown)
+
+
+def _shaped(filters: Filters, days: Mapping[dt.date, Amounts], last: dt.date) -> dict[dt.date, Amounts]:
+    """As they are, or added up from the first day to ``last``."""
+    if filters.shape == "bars":
+        return dict(sorted(days.items()))
+    found, sum_so_far = {}, Amounts()
+    for number in range((last - filters.start).days + 1):
+        day = filters.start + dt.timedelta(days=number)
+        sum_so_far = sum_so_far + days.get(day, Amounts())
+        found[day] = sum_so_far
+    return found
+
+
+def _figure(cut: Cut, found: Sequence[Series], before: Series | None) -> dict[str, Any]:
+    filters = cut.filters
+    if filters.shape == "bars":
+        traces = [charts.bars(*_trace(filters, one), width=charts.BAR_WIDTH_MS) for one in found]
+    else:
+        traces = [
+            charts.line(*_trace(filters, one), mode="lines+markers", marker={"size": 5}) for one in found
+        ]
+    if before is not None and filters.shape == "cumulative":
+        traces.append(charts.line(*_trace(filters, _together(cut)), line={"width": 3}))
+    if before is not None:
+        traces.append(charts.line(*_trace(filters, before), line={"dash": "dot", "width": 2.5}))
+    axis = charts.USD if filters.measure == "usd" else charts.COUNT
+    days = charts.days_axis(filters.start, filters.end)
+    return charts.figure(traces, barmode="stack", xaxis=days, yaxis=dict(axis))
+
+
+def _trace(filters: Filters, one: Series) -> tuple[str, str, list[Point]]:
+    points = [
+        Point(
+            x=day.isoformat(),
+            y=money.exact(amounts.measured(filters.measure) or Decimal(0)),
+            said=said(amounts, filters.measure),
+            href=drill.deeper(filters, one.group, day=day) if one.group else "",
+        )
+        for day, amounts in one.days.items()
+    ]
+    return one.name, one.colour, points
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the chart draws as a grid: a row for each day, the newest first, a place for each of ``names``.
+
+    The last places are all groups together and, where it is compared with, the period before. None: nothing.
     """
 
+    groups: tuple[Group | None, ...]
     names: tuple[str, ...]
-    rows: tuple[tuple[dt.date, tuple[tuple[str, SeriesPoint | None], ...], SeriesPoint], ...]
-
-    @property
-    def decimals(self) -> int:
-        cells = [point for _, cells, _ in self.rows for _, point in cells if point is not None]
-        return money.decimals([point.known_cost for point in (*cells, *(row[2] for row in self.rows))])
+    rows: tuple[tuple[dt.date, tuple[Amounts | None, ...]], ...]
 
 
-def day_table(report: Report) -> DayTable:
-    """What the bars show, for people who read numbers; None where a group had no calls."""
-    series = [*range(len(report.shown)), *([-1] if any(p.series == -1 for p in report.bars) else [])]
-    days = sorted({point.day for point in report.bars}, reverse=True)
-    points = {(point.day, point.series): point for point in report.bars}
-    values = ["" if index == -1 else report.shown[index].value for index in series]
-    rows = []
-    for day in days:
-        cells = [points.get((day, index)) for index in series]
-        together = _together(day, [point for point in cells if point is not None])
-        rows.append((day, tuple(zip(values, cells, strict=True)), together))
-    names = tuple(OTHER if index == -1 else report.shown[index].label for index in series)
-    return DayTable(names=names, rows=tuple(rows))
+def drawn(cut: Cut, *, today: dt.date) -> Drawn:
+    found, before = series(cut, today=today), before_series(cut)
+    days = sorted({day for one in found for day in one.days}, reverse=True)
+    last = (BEFORE,) if before else ()
+    return Drawn(
+        groups=tuple(one.group for one in found),
+        names=(*(one.name for one in found), TOGETHER, *last),
+        rows=tuple((day, _amounts_on(day, found, before)) for day in days),
+    )
 
 
-def _together(day: dt.date, points: Sequence[SeriesPoint]) -> SeriesPoint:
-    cost = sum((point.cost for point in points), Decimal(0))
-    return SeriesPoint(day, -1, cost, sum(point.unpriced for point in points))
+def _amounts_on(day: dt.date, found: Sequence[Series], before: Series | None) -> tuple[Amounts | None, ...]:
+    of_groups = [one.days.get(day) for one in found]
+    together = sum((amounts for amounts in of_groups if amounts), start=Amounts())
+    return (*of_groups, together, *([before.days.get(day)] if before else []))
 
 
-def _of_series(points: Sequence[SeriesPoint], series: int) -> list[SeriesPoint]:
-    return [point for point in points if point.series == series]
+def _table(cut: Cut, grid: Drawn) -> Table:
+    filters = cut.filters
+    places = _places(filters, [amounts for _, row in grid.rows for amounts in row if amounts])
+    rows = [_row(filters, grid, day, amounts, places) for day, amounts in grid.rows]
+    return Table(("Day", *grid.names), tuple(rows), _foot(cut, grid, places))
 
 
-def _bars(report: Report, name: str, value: str, colour: str, points: Sequence[SeriesPoint]) -> Any:
-    group = {report.dimension.name: value} if value else {}
-    drawn = [
-        Point(
-            x=point.day.isoformat(),
-            y=money.exact(point.cost),
-            said=_said(point),
-            href=f"{reverse('spend:entries')}?{report.filters.on(point.day).entries_query(**group)}",
-        )
-        for point in points
-    ]
-    return charts.bars(name, colour, drawn, width=charts.BAR_WIDTH_MS)
+def _row(
+    filters: Filters, grid: Drawn, day: dt.date, amounts: Sequence[Amounts | None], places: int
+) -> tuple[Cell, ...]:
+    """A number leads to the entries behind it; to the models of the day where entries are of all types."""
+    behind = filters.on(day) if filters.shape == "bars" else replace(filters, end=day, period="")
+    leads = [*(_behind(behind, group) for group in grid.groups), drill.entries(behind, {}), ""]
+    cells = [_cell(one, filters.measure, places, to) for one, to in zip(amounts, leads, strict=False)]
+    return (Cell(day.isoformat(), href="?" + filters.query(start=day, end=day, period="")), *cells)
 
 
-def _said(point: SeriesPoint) -> str:
-    known = [] if point.known_cost is None else [money.exact_usd(point.cost)]
-    unknown = [f"{point.unpriced} of unknown cost"] if point.unpriced > 0 else []
-    return " + ".join(known + unknown)
+def _behind(filters: Filters, group: Group | None) -> str:
+    if group is None:
+        return ""
+    if group.narrows:
+        return drill.entries(filters, group.narrows)
+    return drill.deeper(filters, group)
+
+
+def _foot(cut: Cut, grid: Drawn, places: int) -> tuple[Cell, ...]:
+    """None of what is added up already."""
+    if cut.filters.shape != "bars":
+        return ()
+    columns = zip(*(amounts for _, amounts in grid.rows), strict=True)
+    sums = [sum((one for one in column if one), start=Amounts()) for column in columns]
+    if cut.before is not None:
+        sums[-1] = sum(cut.before.values(), start=Amounts())  # also its days that we have none of
+    return (Cell("Total"), *(_cell(one, cut.filters.measure, places) for one in sums))
+
+
+def _cell(amounts: Amounts | None, measure: str, places: int, href: str = "") -> Cell:
+    if amounts is None:
+        return Cell(money.NOTHING)
+    value = amounts.measured(measure)
+    if measure != "usd":
+        return Cell(f"{value:,f}", href)
+    return Cell(money.fixed_usd(value, places), href, title=said(amounts, measure))
+
+
+def _places(filters: Filters, amounts: Iterable[Amounts]) -> int:
+    """The same for all amounts of the table, so that they align."""
+    return money.decimals([one.known_cost for one in amounts]) if filters.measure == "usd" else 0
+
+
+def _note(cut: Cut) -> str:
+    filters, notes = cut.filters, []
+    if cut.before is not None:
+        earlier = f"{filters.before().start} to {filters.before().end}"
+        drawn = f"Dotted: {earlier}, laid over these days."
+        notes.append(drawn if cut.before else f"Nothing to compare with: no calls from {earlier}.")
+    if filters.measure == "requests" and filters.by in ("model", "provider"):
+        notes.append("A request counts where it was first sent, whatever model answered it in the end.")
+    if filters.by == "token_type" and filters.measure == "usd":
+        notes.append("Not told by token type: vendors' own figures, adjustments and marginal tiers.")
+    return " ".join(notes)

@@ -14,11 +14,19 @@ PERIODS = {
     "90d": "90 days",
     "quarter": "This quarter",
 }
-GROUPINGS = ("team", "model", "provider", "key", "route", "cost_center")
+GROUPINGS = ("team", "model", "provider", "key", "route", "cost_center")  # narrow a page, and group it
+BY = (*GROUPINGS, "token_type", "tag")
+MEASURES = {"usd": "USD", "tokens": "Tokens", "requests": "Requests"}
+SHAPES = {"bars": "Per day", "cumulative": "Cumulative"}
+PREVIOUS = "previous"
+UNTAGGED = "no"
 USAGE = ("reported", "drained", "estimated", "unknown")
 OUTCOMES = ("ok", "failed", "error", "cut", "client_closed", "lost")
 COSTS = ("known", "unknown")
-SORTS = ("name", "cost", "unknown", "average", "calls", "attempts", "input", "output", "reasoning", "latency")
+SORTS = (
+    *("name", "cost", "unknown", "average", "calls", "attempts"),
+    *("tokens", "input", "output", "reasoning", "latency"),
+)
 KINDS = ("attempt", "cache_hit", "correction")
 YEARS = range(2000, 3000)
 LONGEST = 200  # characters of any value; names and ids are shorter
@@ -30,7 +38,11 @@ class BadFilter(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Days are both inclusive and in the business time zone. Empty text means: not filtered."""
+    """Days are both inclusive and in the business time zone. Empty text means: not filtered.
+
+    ``tag`` names the tag to group by, or to narrow by: to its ``tag_value``, or (``tagged``: no) to calls
+    that do not carry it.
+    """
 
     start: dt.date
     end: dt.date
@@ -43,6 +55,12 @@ class Filters:
     route: str = ""
     cost_center: str = ""
     sort: str = ""  # the column that orders the table; empty: the dearest first
+    measure: str = "usd"
+    shape: str = "bars"
+    compare: str = ""  # PREVIOUS: beside the period before
+    tag: str = ""
+    tag_value: str = ""
+    tagged: str = ""
 
     def query(self, **changes: object) -> str:
         """The query string of this page with ``changes``; a preset stays a preset, so bookmarks move on."""
@@ -54,12 +72,26 @@ class Filters:
             pairs += [("from", changed.start.isoformat()), ("to", changed.end.isoformat())]
         pairs.append(("by", changed.by))
         pairs += [(name, getattr(changed, name)) for name in (*GROUPINGS, "sort") if getattr(changed, name)]
+        pairs += [(name, value) for name, value in changed._shown_as().items() if value]
         return urlencode(pairs)
+
+    def _shown_as(self) -> dict[str, str]:
+        """What differs from the plain page of these filters."""
+        return {
+            "measure": "" if self.measure == "usd" else self.measure,
+            "shape": "" if self.shape == "bars" else self.shape,
+            "compare": self.compare,
+            "tag": self.tag if self.by_tag or self.by == "tag" else "",
+            "tag_value": self.tag_value,
+            "tagged": self.tagged,
+        }
 
     def entries_query(self, **extra: str) -> str:
         """The query string of the ledger's entries behind a number: always with explicit days."""
         pairs = [("from", self.start.isoformat()), ("to", self.end.isoformat())]
-        given = {name: getattr(self, name) for name in GROUPINGS} | extra
+        given = {name: getattr(self, name) for name in GROUPINGS}
+        tag = {"tag": self.tag, "tag_value": self.tag_value, "tagged": self.tagged} if self.by_tag else {}
+        given |= tag | extra
         return urlencode(pairs + [(name, value) for name, value in given.items() if value])
 
     @property
@@ -77,38 +109,12 @@ class Filters:
 
     @property
     def narrowed(self) -> bool:
-        return any(getattr(self, name) for name in GROUPINGS)
-
-
-@dataclass(frozen=True, slots=True)
-class EntryFilters:
-    """Which ledger entries to list: those of ``spend``, narrowed further."""
-
-    spend: Filters
-    search: str = ""  # a request id, a caller's request id, or a vendor's id
-    usage: str = ""
-    outcome: str = ""
-    cost: str = ""
-    kind: str = ""
-    error: str = ""  # the class of the vendor's failure, as it was booked
-    before: int | None = None  # entries booked before this one (paging)
-
-    def query(self, *, before: int | None = None) -> str:
-        extra = {
-            "q": self.search,
-            "usage": self.usage,
-            "outcome": self.outcome,
-            "cost": self.cost,
-            "kind": self.kind,
-            "error": self.error,
-            "before": "" if before is None else str(before),
-        }
-        return self.spend.entries_query(**extra)
+        return self.by_tag or any(getattr(self, name) for name in GROUPINGS)
 
     @property
-    def in_rollup(self) -> bool:
-        """Whether the daily rollup can say what these entries add up to."""
-        return not (self.search or self.usage or self.outcome or self.cost or self.kind or self.error)
+    def by_tag(self) -> bool:
+        """Narrowed to calls that carry a tag, or that do not."""
+        return bool(self.tag and (self.tag_value or self.tagged))
 
 
 def days_of(period: str, *, today: dt.date) -> tuple[dt.date, dt.date]:
@@ -132,7 +138,8 @@ def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     """The filters of a report. Raises BadFilter."""
     texts = {name: read_text(query, name) for name in GROUPINGS}
     texts["sort"] = read_choice(query, "sort", SORTS)
-    by = read_choice(query, "by", GROUPINGS) or "team"
+    by = read_choice(query, "by", BY) or "team"
+    texts |= _read_shown(query, by=by)
     start, end = read_day(query, "from"), read_day(query, "to")
     period = read_choice(query, "period", tuple(PERIODS))
     unsaid = start is None and end is None
@@ -147,21 +154,25 @@ def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     return Filters(start=start, end=end, by=by, **texts)
 
 
-def entry_filters(query: Mapping[str, str], *, today: dt.date) -> EntryFilters:
-    """The filters of a list of entries. Raises BadFilter."""
-    before = read_text(query, "before")
-    if before and not (before.isascii() and before.isdigit() and len(before) < 19):
-        raise BadFilter("before must be the number of an entry")
-    return EntryFilters(
-        spend=spend_filters(query, today=today),
-        search=read_text(query, "q"),
-        usage=read_choice(query, "usage", USAGE),
-        outcome=read_choice(query, "outcome", OUTCOMES),
-        cost=read_choice(query, "cost", COSTS),
-        kind=read_choice(query, "kind", KINDS),
-        error=read_text(query, "error"),
-        before=int(before) if before else None,
-    )
+def _read_shown(query: Mapping[str, str], *, by: str) -> dict[str, str]:
+    """How the numbers are shown, and which tag is meant. Raises BadFilter."""
+    measure = read_choice(query, "measure", tuple(MEASURES)) or "usd"
+    tag = {name: read_text(query, name) for name in ("tag", "tag_value")}
+    tag["tagged"] = read_choice(query, "tagged", (UNTAGGED,))
+    if (tag["tag_value"] or tag["tagged"]) and not tag["tag"]:
+        raise BadFilter("tag_value and tagged need tag, the name of the tag")
+    if tag["tag_value"] and tag["tagged"]:
+        raise BadFilter("calls with a tag_value carry the tag: leave out tagged, or tag_value")
+    if by == "token_type" and measure == "requests":
+        raise BadFilter("a request has tokens of several types: measure USD or tokens by token type")
+    if by == "token_type" and (tag["tag_value"] or tag["tagged"]):
+        raise BadFilter("cost by token type is not kept by tag: group by something else, or remove the tag")
+    return {
+        "measure": measure,
+        "shape": read_choice(query, "shape", tuple(SHAPES)) or "bars",
+        "compare": read_choice(query, "compare", (PREVIOUS,)),
+        **tag,
+    }
 
 
 def read_text(query: Mapping[str, str], name: str) -> str:

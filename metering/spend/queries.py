@@ -99,7 +99,7 @@ class SpendRows(QuerySet[DailySpend]):
         return visibility.restrict(self)  # type: ignore[return-value]
 
     def matching(self, filters: Filters) -> Self:
-        return self.filter(day__gte=filters.start, day__lte=filters.end).filter(narrowing(filters))
+        return self.filter(day__gte=filters.start, day__lte=filters.end).filter(of_the_same(filters))
 
     def added_up_by(self, *dimensions: Dimension) -> tuple[GroupRow, ...]:
         """A row for each group, the dearest first."""
@@ -130,14 +130,12 @@ class SpendRows(QuerySet[DailySpend]):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a spend page shows for one set of filters."""
+    """The table of a spend page: a row for each group, and their sum."""
 
     filters: Filters
     dimension: Dimension
     rows: tuple[GroupRow, ...]
     total: Totals
-    shown: tuple[GroupRow, ...]  # the groups with a colour of their own in the chart
-    bars: tuple[SeriesPoint, ...]
 
     @property
     def per_attempt(self) -> bool:
@@ -169,18 +167,15 @@ def spend_rows() -> SpendRows:
 
 
 def report(*, filters: Filters, visibility: Visibility) -> Report:
-    """The page's rows, their sum, and the chart's bars. Two queries."""
+    """By one of DIMENSIONS, from the rollup: it knows no tags. One query."""
     dimension = DIMENSIONS[filters.by]
     rows = spend_rows().seen_by(visibility).matching(filters)
     groups = rows.added_up_by(dimension)
-    shown = groups if len(groups) <= SHOWN_SERIES + 1 else groups[:SHOWN_SERIES]
     return Report(
         filters=filters,
         dimension=dimension,
         rows=tables.ordered(groups, sort=filters.sort, average=_average(dimension)),
         total=added_up(groups),
-        shown=shown,
-        bars=rows.bars(dimension, shown) if groups else (),
     )
 
 
@@ -227,7 +222,20 @@ def key_is_visible(*, prefix: str, visibility: Visibility) -> bool:
 
 
 def narrowing(filters: Filters) -> Q:
-    """The filters but the days, for the rollup and the ledger alike (both have the same foreign keys)."""
+    """The filters but the days, for the ledger."""
+    wanted = of_the_same(filters)
+    if filters.by_tag and filters.tag_value:
+        wanted &= Q(tags__contains={filters.tag: filters.tag_value})
+    elif filters.by_tag:
+        wanted &= ~Q(tags__has_key=filters.tag)
+    return wanted
+
+
+def of_the_same(filters: Filters) -> Q:
+    """The filters but the days and tags, for the ledger, its rollup and its summaries alike.
+
+    They all have the same foreign keys.
+    """
     wanted = Q()
     if filters.team:
         wanted &= Q(team__name=filters.team)
@@ -268,4 +276,5 @@ def _group_row(dimensions: Sequence[Dimension], row: dict[str, Any]) -> GroupRow
         values=tuple(d.value(part) for d, part in zip(dimensions, parts, strict=True)),
         labels=tuple(d.label(part) for d, part in zip(dimensions, parts, strict=True)),
         totals=Totals(**{name: row[f"sum_{name}"] for name in SUMS}),
+        parts=tuple(parts[0]),
     )

@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     "partial_usage": "The answer broke off before the vendor gave its final counts.",
     "spliced_message": "The vendor sent two messages as one answer: both are billed.",
     "usage_out_of_range": "The vendor reported more tokens than any answer can have: the usage is unknown.",
+    "late": "It was booked when its month was being closed, or after.",
     "raw_usage_dropped": "The vendor's own report could not be kept: the counts are what was read from it.",
 }
 PREFIXES: Mapping[str, str] = {

@@ -11,11 +11,15 @@ Figure = int | Decimal | None
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """The totals of one group; ``values`` and ``labels`` follow the dimensions asked for."""
+    """The totals of one group; ``values`` and ``labels`` follow the dimensions asked for.
+
+    ``parts``: the values of the first dimension's fields.
+    """
 
     values: tuple[str, ...]
     labels: tuple[str, ...]
     totals: Totals
+    parts: tuple[str, ...] = ()
 
     @property
     def value(self) -> str:
@@ -31,6 +35,7 @@ FIGURES: dict[str, Callable[[Totals], Figure]] = {
     "unknown": lambda totals: totals.unpriced,
     "calls": lambda totals: totals.calls,
     "attempts": lambda totals: totals.attempts,
+    "tokens": lambda totals: totals.tokens,
     "input": lambda totals: totals.total_input,
     "output": lambda totals: totals.output,
     "reasoning": lambda totals: totals.reasoning,

@@ -2,23 +2,40 @@
 
 from django.urls import path
 
-from metering.spend import views
 from metering.spend.anomalies import views as anomaly_views
+from metering.spend.bridge import urls as bridge_urls
 from metering.spend.budgets import views as budget_views
 from metering.spend.claims import views as claims_views
+from metering.spend.economics import urls as economics_urls
+from metering.spend.explorer import views as entry_views
 from metering.spend.exports import views as focus_views
+from metering.spend.forecast import views as forecast_views
 from metering.spend.months import urls as closing_urls
+from metering.spend.overview import views as overview_views
+from metering.spend.overview import workbooks as overview_workbooks
 from metering.spend.reconciliation import urls as reconciliation_urls
+from metering.spend.teams import urls as team_urls
+from metering.spend.whatif import views as what_if_views
 
 app_name = "spend"
 urlpatterns = [
-    path("", views.report, name="report"),
-    path("export.csv", views.report_csv, name="report_csv"),
-    path("entries/", views.entry_list, name="entries"),
-    path("entries/export.csv", views.entry_list_csv, name="entries_csv"),
-    path("entries/<uuid:request_id>/", views.request_detail, name="request"),
+    path("", overview_views.report, name="report"),
+    path("export.csv", overview_views.report_csv, name="report_csv"),
+    path("export.xlsx", overview_workbooks.report_xlsx, name="report_xlsx"),
+    path("days.csv", overview_views.days_csv, name="days_csv"),
+    path("views/", overview_views.save_view, name="save_view"),
+    path("views/<int:view_id>/", overview_views.change_view, name="change_view"),
+    path("views/<int:view_id>/delete/", overview_views.delete_view, name="delete_view"),
+    path("entries/", entry_views.entry_list, name="entries"),
+    path("entries/find/", entry_views.find, name="find"),
+    path("entries/export.csv", entry_views.entry_list_csv, name="entries_csv"),
+    path("entries/export.xlsx", entry_views.entry_list_xlsx, name="entries_xlsx"),
+    path("entries/<uuid:request_id>/", entry_views.request_detail, name="request"),
     path("anomalies/", anomaly_views.anomaly_list, name="anomalies"),
     path("anomalies/export.csv", anomaly_views.anomaly_csv, name="anomalies_csv"),
+    path("what-if/", what_if_views.what_if, name="what_if"),
+    path("what-if/export.csv", what_if_views.what_if_csv, name="what_if_csv"),
+    path("forecast/", forecast_views.forecast, name="forecast"),
     path("budgets/", budget_views.budget_list, name="budgets"),
     path("budgets/<int:limit_id>/", budget_views.budget, name="budget"),
     path("budgets/<int:limit_id>/raises/", budget_views.ask, name="ask_raise"),
@@ -27,6 +44,9 @@ urlpatterns = [
     path("claims/export.csv", claims_views.claim_csv, name="claims_csv"),
     path("exports/", focus_views.exports, name="exports"),
     path("exports/focus/", focus_views.focus_file, name="focus_file"),
+    *bridge_urls.urlpatterns,
     *closing_urls.urlpatterns,
+    *economics_urls.urlpatterns,
     *reconciliation_urls.urlpatterns,
+    *team_urls.urlpatterns,
 ]

@@ -84,8 +84,8 @@ def change(share: Decimal) -> str:
 
 
 @register.filter
-def share_of(part: Decimal | None, whole: Decimal | None) -> str:
-    return money.percent(part / whole if part is not None and whole else None)
+def share_of(part: Decimal | int | None, whole: Decimal | int | None) -> str:
+    return money.percent(Decimal(part) / whole if part is not None and whole else None)
 
 
 @register.filter

@@ -20,7 +20,7 @@ from proxy.reliability.breakers import history, manual
 from proxy.reliability.breakers.circuit import Forced
 from proxy.reliability.breakers.counts import totals
 
-RED = '<b style="color: var(--error-fg)">{}</b>'
+RED = '<b class="bad">{}</b>'
 
 
 class HoldForm(forms.ModelForm[Breaker]):
@@ -54,8 +54,7 @@ class BreakerAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Breaker]):
     form = HoldForm
     action_form = NotedActionForm
     list_display = [
-        *("standing", "provider", "sold", "open_since", "last_probe"),
-        *("drained_since", "counted", "held", "why_held"),
+        *("standing", "provider", "sold", "open_since", "counted", "held", "why_held"),
     ]
     list_display_links = ["provider", "sold"]
     list_filter = ["state", "forced", "provider"]
@@ -162,6 +161,6 @@ class BreakerEventAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[BreakerEve
     @admin.display(description="evidence")
     def shown_evidence(self, event: BreakerEvent) -> SafeString:
         return format_html(
-            '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
+            '<pre class="evidence">{}</pre>',
             json.dumps(event.evidence, indent=2),
         )

@@ -13,7 +13,7 @@ from proxy.admin.notes import NOTED_STYLES, NotedActionForm, noted
 from proxy.models import CredentialState, HealthCheck
 from proxy.reliability.credentials import manual
 
-RED = '<b style="color: var(--error-fg)">{}</b>'
+RED = '<b class="bad">{}</b>'
 
 
 @admin.register(CredentialState)
@@ -24,7 +24,7 @@ class CredentialStateAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[Credent
         css = NOTED_STYLES
 
     hidden_columns = frozenset({"api_key_encrypted", "fingerprint"})
-    list_display = ["provider", "state", "which", "for_model", "until", "times", "status", "code", "since"]
+    list_display = ["provider", "state", "which", "for_model", "until", "times", "code"]
     list_filter = ["reason", "provider"]
     list_select_related = ["provider", "credential__provider", "model__provider"]
     search_fields = ["provider__name", "credential__name", "model__name", "code"]

@@ -44,8 +44,8 @@ class Visit:
 
     def open(self, url: str) -> None:
         self.page.goto(url)
-        if self.page.query_selector("#chart"):
-            self.page.wait_for_selector("#chart[data-drawn]", timeout=15_000)
+        if self.page.query_selector(".chart"):
+            self.page.wait_for_selector(".chart[data-drawn]", timeout=15_000)
 
 
 def chromium() -> str:

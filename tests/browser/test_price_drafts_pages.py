@@ -63,10 +63,10 @@ def test_what_is_wrong_what_a_draft_would_change_and_what_a_file_would_draft(
     seen = visit(width=width, scheme=scheme)
 
     seen.open(f"{site.url}/admin/")
-    said = words(seen, ".price-warnings")
+    said = words(seen, ".attention")
     assert "anthropic/claude-haiku-4-5 (1)" in said
-    assert "genai-prices 0.2.3 were last compared with the catalog" in said
-    assert "1 price draft waits for a decision." in said
+    assert "1 source of prices compared with the catalog long ago, last: genai-prices 0.2.3 on" in said
+    assert "1 price draft waits for your decision." in said
 
     seen.open(draft)
     said = words(seen)

@@ -5,6 +5,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.utils import timezone
@@ -33,7 +34,7 @@ from tests.metering.house import House
 def one_of_each(*leads: User) -> dict[type[Model], Any]:
     """Rows of the team ``search``, led by ``leads``."""
     team = factories.make_team("search", leads=tuple(leads))
-    key = factories.make_key("ci", team=team)
+    key = factories.make_key("each", team=team)
     model = factories.make_model()
     price = factories.make_price(model)
     entry = factories.make_entry(key=key, model=model, price=price, usage=Usage(input=10, output=5))
@@ -85,7 +86,7 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         window,
         hold,
         entry,
-        DailySpend.objects.get(),
+        DailySpend.objects.get(api_key=key),
         WorkerLease.objects.create(id=uuid.uuid4(), host="h", pid=1, started_at=now, seen_at=now),
         breaker,
         BreakerEvent.objects.create(
@@ -99,6 +100,7 @@ def one_of_each(*leads: User) -> dict[type[Model], Any]:
         Group.objects.get(name="Finance"),
         *_around_budgets(limit, window),
         *_of_the_books(House(team.pk, key.pk, key.pk, model.pk, price.pk, model.pk)),
+        LogEntry.objects.get_for_object(route).get(),
     ]
     return {type(row): row for row in rows}
 

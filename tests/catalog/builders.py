@@ -4,9 +4,13 @@ import datetime as dt
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from catalog.models import (
     ApiKey,
     Credential,
+    FormerSecret,
+    KeyEvent,
     LanguageModel,
     Price,
     PriceProposal,
@@ -91,3 +95,30 @@ def api_key(**values: Any) -> ApiKey:
     return ApiKey.objects.create(
         **{"name": f"key-{number}", "prefix": f"tg_{number:08d}", "digest": f"{number:064x}", **values}
     )
+
+
+def former_secret(**values: Any) -> FormerSecret:
+    number = next(_number)
+    if "key" not in values:
+        values["key"] = api_key()
+    return FormerSecret.objects.create(
+        **{
+            "prefix": f"tg_f{number:07d}",
+            "digest": f"{number:064x}",
+            "replaced_at": NOW,
+            "ends_at": FUTURE,
+            **values,
+        }
+    )
+
+
+def key_event(**values: Any) -> KeyEvent:
+    if "key" not in values:
+        values["key"] = api_key()
+    return KeyEvent.objects.create(
+        **{"action": "created", "prefix": values["key"].prefix, "at": NOW, **values}
+    )
+
+
+def person(**values: Any) -> User:
+    return User.objects.create_user(**{"username": f"person-{next(_number)}", **values})

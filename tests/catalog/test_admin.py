@@ -260,7 +260,8 @@ def test_a_key_name_is_taken_while_its_key_lives(root: Client) -> None:
     form = {"team": key.team_id, "name": "ci", "models": "", "expires_at_0": "", "expires_at_1": ""}
     refused = root.post("/admin/catalog/apikey/add/", form)
     assert "already has a key named ci" in refused.content.decode()
-    root.post("/admin/catalog/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
+    chosen = {"action": "revoke", "_selected_action": [key.pk]}
+    root.post("/admin/catalog/apikey/", chosen | {"confirmed": "yes"})
     key.refresh_from_db()
     assert key.revoked_at is not None
     assert root.post("/admin/catalog/apikey/add/", form).status_code == 200
@@ -283,7 +284,8 @@ def test_only_those_who_change_keys_may_revoke_them(db: None, client: Client) ->
     lead = factories.make_user("lea", role="Team lead")
     key = factories.make_key(team=factories.make_team(leads=(lead,)))
     client.force_login(lead)
-    client.post("/admin/catalog/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
+    chosen = {"action": "revoke", "_selected_action": [key.pk], "confirmed": "yes"}
+    client.post("/admin/catalog/apikey/", chosen)
     key.refresh_from_db()
     assert key.revoked_at is None
 

@@ -246,7 +246,8 @@ class TestDeciding:
         other = logged_in(factories.make_user("eve", role=role))
 
         assert decide(other, draft, "accept") == 403
-        other.post(DRAFTS, {"action": "accept", "_selected_action": [draft.pk]})
+        chosen = {"action": "accept", "_selected_action": [draft.pk], "confirmed": "yes"}
+        other.post(DRAFTS, chosen)
         draft.refresh_from_db()
         assert (draft.state, Price.objects.count()) == ("open", 1)
 
@@ -278,7 +279,8 @@ class TestDeciding:
     def test_a_list_of_drafts_is_accepted_at_once_each_for_itself(self, bob: Client) -> None:
         fine, own = b.proposal(model=b.price().model), b.proposal(made_by="bob", from_feed=False)
 
-        bob.post(DRAFTS, {"action": "accept", "_selected_action": [fine.pk, own.pk]})
+        chosen = {"action": "accept", "_selected_action": [fine.pk, own.pk]}
+        bob.post(DRAFTS, chosen | {"confirmed": "yes"})
 
         assert dict(PriceProposal.objects.values_list("pk", "state")) == {fine.pk: "accepted", own.pk: "open"}
 

@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
+from catalog.models import KeyEvent
 from tests.catalog import builders as b
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,11 @@ def two_targets(*, same_model: bool = False, positions: tuple[int, int] = (0, 1)
 def two_keys(**first: Any) -> None:
     team = b.team()
     twice(b.api_key, {"team": team, "name": "ci", **first}, {"team": team, "name": "ci"})
+
+
+def two_events(one: str, other: str) -> None:
+    key = b.api_key()
+    twice(b.key_event, {"key": key, "action": one}, {"key": key, "action": other})
 
 
 CASES: dict[str, tuple[Build, Build]] = {
@@ -199,8 +205,26 @@ CASES: dict[str, tuple[Build, Build]] = {
     "api_key_name_once_per_team": (lambda: two_keys(revoked_at=b.NOW), two_keys),
     "api_key_digest_is_sha256": (lambda: b.api_key(digest="a" * 64), lambda: b.api_key(digest="A" * 64)),
     "api_key_name_not_empty": (lambda: b.api_key(name="ci"), lambda: b.api_key(name="")),
+    "former_secret_digest_is_sha256": (
+        lambda: b.former_secret(digest="a" * 64),
+        lambda: b.former_secret(digest="A" * 64),
+    ),
+    "former_secret_ends_after_it_was_replaced": (
+        lambda: b.former_secret(ends_at=b.NOW),
+        lambda: b.former_secret(ends_at=b.PAST),
+    ),
+    "key_event_action_known": (lambda: b.key_event(action="ended"), lambda: b.key_event(action="lent")),
+    "key_event_by_a_person_says_why": (
+        lambda: (b.key_event(), b.key_event(by=b.person(), reason="leaked")),
+        lambda: b.key_event(by=b.person()),
+    ),
+    "key_event_begins_and_ends_once": (
+        lambda: two_events("rotated", "rotated"),
+        lambda: two_events("revoked", "revoked"),
+    ),
+    "key_event_stays": (b.key_event, lambda: KeyEvent.objects.filter(pk=b.key_event().pk).update(reason="")),
 }
-IN_SQL = {"price_no_overlap"}
+IN_SQL = {"price_no_overlap", "key_event_stays"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -154,7 +154,12 @@ def test_i9_a_signed_month_keeps_the_invoices_total_the_delta_and_the_explanatio
     )
     assert (signed.note, signed.asked_by, signed.signed_by) == ("credited in November", ann, bob)
     assert set(kept.lines.filter(status="explained").values_list("reason", "evidence", "explained_by")) == {
-        ("PRICE", "list of 1 October", "ann")
+        (
+            "PRICE",
+            "list of 1 October\n"
+            "PRICE: the same 150,000 tokens: $12.00 per 1M by the vendor, $10.00 per 1M by us",
+            "ann",
+        )
     }
 
 

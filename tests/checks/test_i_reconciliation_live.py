@@ -131,7 +131,7 @@ def test_i9_the_vendors_own_log_agrees_but_for_a_call_past_the_gateway(house: Ho
         ask(house, CHAT, "gpt-4o", stream=stream)
         ask(house, MESSAGES, "claude-haiku-4-5", stream=stream)
     for provider, files in (("openai", openai_files), ("anthropic", anthropic_files)):
-        assert "matched, gap $0, $0 of it open" in imported(house, provider, files(house, tmp_path))
+        assert "matched, gap $0, open (absolute) $0" in imported(house, provider, files(house, tmp_path))
     spent = house.sql("SELECT sum(ours) AS ours, sum(theirs) AS theirs FROM metering_reconciliationrun")[0]
     assert (
         spent["ours"]

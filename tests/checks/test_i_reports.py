@@ -141,7 +141,7 @@ def test_i4_several_keys_on_one_day_all_count_in_the_chart(
     for number in range(3):
         book(factories.make_key(f"key-{number}", team=key.team), model, tokens=10**number)
     html = finance.get("/spend/?from=2026-11-01&to=2026-11-30&by=team").content.decode()
-    figure = json.loads(re.search(r'<script id="figure"[^>]*>(.*?)</script>', html, re.DOTALL)[1])  # type: ignore[index]
+    figure = json.loads(re.search(r'<script id="figure-overview"[^>]*>(.*?)</script>', html, re.DOTALL)[1])  # type: ignore[index]
 
     assert [(trace["x"], trace["y"]) for trace in figure["data"]] == [(["2026-11-20"], ["0.00111"])]
 

@@ -26,6 +26,7 @@ FINANCE = {"correct_costentry", "close_billingperiod", "add_priceproposal"}
 RECONCILING = {"add_vendorreport", "add_reconciliationrun", "add_gapexplanation"}
 FINANCE |= {"sign_reconciliation"} | RECONCILING | ALIASES
 # What proxy/0002_roles adds: everybody who sees the catalog sees how the vendors are doing.
+TRAIL_SEEN = {"view_logentry"}  # what gateway_project/0001_audit_trail adds
 HEALTH_SEEN = {"view_breaker", "view_breakerevent", "view_credentialstate", "view_healthcheck"}
 
 
@@ -44,7 +45,7 @@ def seen() -> set[str]:
 
 @pytest.mark.django_db
 def test_auditors_look_and_touch_nothing() -> None:
-    assert may("Auditor") == seen()
+    assert may("Auditor") == seen() | TRAIL_SEEN
 
 
 @pytest.mark.django_db
@@ -80,7 +81,8 @@ def test_platform_admins_may_everything_but_write_the_books() -> None:
     books = {f"{verb}_{model}" for verb in ("add", "change", "delete") for model in BOOKS}
     people = {"add_user", "change_user", "view_user", "view_group"}
     by_hand = {"change_breaker", "change_credentialstate"}
-    assert may("Platform admin") == (ours("") - (books - RECONCILING)) | people | HEALTH_SEEN | by_hand
+    everything = (ours("") - (books - RECONCILING)) | people | HEALTH_SEEN | TRAIL_SEEN
+    assert may("Platform admin") == everything | by_hand
 
 
 @pytest.mark.django_db
@@ -105,6 +107,7 @@ def test_the_roles_can_be_taken_back_and_made_again() -> None:
             ("metering", "0003_roles"),
             ("proxy", "0002_roles"),
             ("metering", "0015_roles_of_the_books"),
+            ("gateway_project", "0001_audit_trail"),
         )
     ]
     with connection.schema_editor(atomic=False) as editor:

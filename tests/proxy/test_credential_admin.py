@@ -14,7 +14,7 @@ from proxy.models import CredentialState, HealthCheck
 from tests import factories as f
 
 STATES = "/admin/proxy/credentialstate/"
-RED = '<b style="color: var(--error-fg)">'
+RED = '<b class="bad">'
 
 
 @pytest.fixture

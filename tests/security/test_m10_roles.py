@@ -15,11 +15,12 @@ SEEN = {model._meta.model_name for model in admin.site._registry} - {
     "group",
     "webhook",
     "reportcredential",
+    "logentry",  # the audit trail
 }
 VIEWED = {
     "Team lead": {"team", "apikey", "limit", "limitraise", "limitwindow", "costentry"},
     "Finance": SEEN,
-    "Auditor": SEEN,
+    "Auditor": SEEN | {"logentry"},
     "Approver": SEEN,
     "Catalog admin": SEEN,
     "Platform admin": {model._meta.model_name for model in admin.site._registry},

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from catalog import keys
 from catalog.models import ApiKey
@@ -23,4 +24,4 @@ class Command(BaseCommand):
         key = ApiKey.objects.filter(team__name=team, name=name, revoked_at__isnull=True).first()
         if key is None:
             raise CommandError(f"team {team} has no key {name!r} in use")
-        self.stdout.write(keys.rotate(key=key))
+        self.stdout.write(keys.rotate(key=key, at=timezone.now()))

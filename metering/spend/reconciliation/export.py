@@ -22,6 +22,8 @@ COLUMNS: tuple[str, ...] = (
     "signed_by",
     "signed_at",
     "signature_holds",
+    "our_usd_on_days_without_a_report",
+    "ledger_moved_usd",
 )
 
 
@@ -29,7 +31,8 @@ def overview_rows(found: Overview) -> Iterator[tuple[Cell, ...]]:
     """The vendors of the month, then what is left of earlier ones."""
     yield COLUMNS
     for one in (*found.vendors, *found.earlier):
-        yield (f"{one.month:%Y-%m}", one.provider, *_figures(one), *_signature(one))
+        since = (None, None) if one.run is None else (one.elsewhere, one.moved)
+        yield (f"{one.month:%Y-%m}", one.provider, *_figures(one), *_signature(one), *since)
 
 
 def line_rows(lines: Iterable[ReconciliationLine], *, provider: str) -> Iterator[tuple[Cell, ...]]:

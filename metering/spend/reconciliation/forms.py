@@ -44,5 +44,9 @@ class ExplainForm(forms.Form):
     note = forms.CharField(max_length=500)
 
 
+class ExplainAllForm(ExplainForm):
+    model = forms.CharField(max_length=250)
+
+
 class SignForm(forms.Form):
     note = forms.CharField(max_length=500, required=False)

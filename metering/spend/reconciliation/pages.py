@@ -10,7 +10,8 @@ from django.db.models import Count, Q, Sum
 
 from catalog.models import Provider
 from metering.models import DailySpend, ReconciliationLine, ReconciliationRun, SignOff
-from metering.reconciliation import signing
+from metering.reconciliation import drift, signing, telling
+from metering.reconciliation.sides import ZERO
 
 MONTHS_SHOWN = 6
 STATUSES = ("open", "unreported", "explained", "matched")  # the first that a day has is the day's
@@ -51,6 +52,20 @@ class VendorMonth:
     state: str
     age_days: int | None  # of the oldest open gap
     signature: Signature | None
+    elsewhere: Decimal = ZERO  # of ours, on days without a report: in no gap
+    moved: Decimal = ZERO  # USD by which the ledger is another since the comparison
+
+    @property
+    def code(self) -> str:
+        return "none" if self.run is None else telling.state_of(self.run)
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.code == telling.NOTHING
+
+    @property
+    def on_reported_days(self) -> Decimal:
+        return self.ours if self.run is None else telling.ours_on_reported_days(self.run)
 
     @property
     def signed(self) -> bool:
@@ -87,13 +102,14 @@ def overview(*, month: dt.date, now: dt.datetime) -> Overview:
     months = tuple(_before(month, number) for number in range(MONTHS_SHOWN))
     compared = _latest(months)
     spent = _spent(months)
-    signatures = _signatures(compared.values())
+    moved = drift.since(compared.values())
+    signatures = _signatures(compared.values(), moved)
     every = [
-        _vendor_month(place, compared.get(place), spent.get(place, Decimal(0)), signatures, now)
+        _vendor_month(place, compared.get(place), spent.get(place, ZERO), signatures, moved, now)
         for place in sorted({*compared, *spent})
     ]
     here = tuple(one for one in every if one.month == month)
-    earlier = [one for one in every if one.month != month and not one.signed]
+    earlier = [one for one in every if one.month != month and _waits(one, spent)]
     strips = _strips([one.run for one in here if one.run is not None])
     return Overview(month, _around(month, now), here, tuple(reversed(earlier)), strips)
 
@@ -104,11 +120,19 @@ def vendor_month(*, provider: Provider, month: dt.date, now: dt.datetime) -> tup
     compared = _latest((month,), provider)
     spent = _spent((month,), provider)
     run = compared.get(place)
-    shown = _vendor_month(place, run, spent.get(place, Decimal(0)), _signatures(compared.values()), now)
+    moved = drift.since(compared.values())
+    signatures = _signatures(compared.values(), moved)
+    shown = _vendor_month(place, run, spent.get(place, ZERO), signatures, moved, now)
     return shown, (_strips([run])[0] if run is not None else None)
 
 
 Place = tuple[dt.date, str]  # month, provider
+Moved = Mapping[int, Decimal]  # by run: USD
+
+
+def _waits(one: VendorMonth, spent: Mapping[Place, Decimal]) -> bool:
+    """For a signature. A month of nothing waits for none, unless calls of its edges are billed in it."""
+    return not one.signed and not (one.is_nothing and (one.month, one.provider) not in spent)
 
 
 def _latest(months: Iterable[dt.date], provider: Provider | None = None) -> dict[Place, ReconciliationRun]:
@@ -129,7 +153,7 @@ def _spent(months: Iterable[dt.date], provider: Provider | None = None) -> dict[
     }
 
 
-def _signatures(runs: Iterable[ReconciliationRun]) -> dict[Place, Signature]:
+def _signatures(runs: Iterable[ReconciliationRun], moved: Moved) -> dict[Place, Signature]:
     """The last signature of each month, whether it holds, or who is waited for."""
     newest = {(run.provider_id, run.month): run for run in runs}
     found = (
@@ -142,13 +166,15 @@ def _signatures(runs: Iterable[ReconciliationRun]) -> dict[Place, Signature]:
         .order_by("id")
     )
     return {
-        (one.run.month, one.run.provider.name): _signature(one, newest[one.run.provider_id, one.run.month])
+        (one.run.month, one.run.provider.name): _signature(
+            one, newest[one.run.provider_id, one.run.month], moved
+        )
         for one in found
         if (one.run.provider_id, one.run.month) in newest
     }
 
 
-def _signature(one: SignOff, now: ReconciliationRun) -> Signature:
+def _signature(one: SignOff, now: ReconciliationRun, moved: Moved) -> Signature:
     names = [one.asked_by.get_username()]
     if one.signed_by is not None and one.signed_by_id != one.asked_by_id:
         names.append(one.signed_by.get_username())
@@ -159,7 +185,7 @@ def _signature(one: SignOff, now: ReconciliationRun) -> Signature:
         at=one.signed_at or one.asked_at,
         note=one.note,
         self_approved=one.self_approved,
-        holds=signing.moved(one.run, now) <= one.run.tolerance,
+        holds=signing.moved(one.run, now, since=moved[now.pk]) <= one.run.tolerance,
         asked_by=one.asked_by_id,
     )
 
@@ -169,14 +195,27 @@ def _vendor_month(
     run: ReconciliationRun | None,
     spent: Decimal,
     signatures: Mapping[Place, Signature],
+    moved: Moved,
     now: dt.datetime,
 ) -> VendorMonth:
     month, provider = place
     if run is None:
         return VendorMonth(provider, month, None, spent, None, None, None, "not compared", None, None)
     age = None if run.oldest_open is None else (now.date() - run.oldest_open).days
-    figures = (Decimal(run.ours), run.theirs, run.gap, Decimal(run.open_gap))
-    return VendorMonth(provider, month, run, *figures, run.get_state_display(), age, signatures.get(place))
+    return VendorMonth(
+        provider,
+        month,
+        run,
+        ours=Decimal(run.ours),
+        theirs=run.theirs,
+        gap=run.gap,
+        open_gap=Decimal(run.open_gap),
+        state=telling.state_words(run),
+        age_days=age,
+        signature=signatures.get(place),
+        elsewhere=telling.ours_elsewhere(run),
+        moved=moved[run.pk],
+    )
 
 
 def _strips(runs: list[ReconciliationRun]) -> tuple[Strip, ...]:

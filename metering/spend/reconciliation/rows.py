@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, QuerySet
 
 from metering.models import ReconciliationLine, ReconciliationRun, VendorReport
-from metering.reconciliation import deltas
+from metering.reconciliation import deltas, telling
 from metering.reconciliation.deltas import Delta
 
 MOST_ROWS = 400  # on a page; the CSV has all
@@ -30,8 +30,10 @@ class Line:
     gap_quantity: int | Decimal | None
     status: str
     reason: str
+    reason_code: str
     reason_words: str
-    evidence: str
+    note: str  # of who explained it
+    found: str  # by the comparison itself
     explained_by: str
 
     @property
@@ -64,7 +66,9 @@ def asked_lines(*, run: ReconciliationRun, day: dt.date | None) -> QuerySet[Reco
 
 
 def lines(*, run: ReconciliationRun, day: dt.date | None) -> Lines:
+    """The rows of days without a report come last: they are no gaps, and many."""
     found = [_line(row) for row in asked_lines(run=run, day=day)]
+    found.sort(key=lambda line: line.status == ReconciliationLine.Status.UNREPORTED)
     return Lines(tuple(found[:MOST_ROWS]), max(0, len(found) - MOST_ROWS))
 
 
@@ -95,6 +99,7 @@ def reports(*, run: ReconciliationRun) -> tuple[Report, ...]:
 
 
 def _line(row: ReconciliationLine) -> Line:
+    said = telling.said_of(row)
     return Line(
         number=row.number,
         day=row.day,
@@ -108,9 +113,11 @@ def _line(row: ReconciliationLine) -> Line:
         gap_usd=row.gap_usd,
         gap_quantity=_whole(row.gap_quantity),
         status=row.status,
-        reason=row.reason,
+        reason=telling.reason_of(row),
+        reason_code=row.reason,
         reason_words=row.get_reason_display() if row.reason else "",
-        evidence=row.evidence,
+        note=said.note,
+        found=said.found,
         explained_by=row.explained_by,
     )
 

@@ -22,6 +22,7 @@ urlpatterns = [
         views.explain,
         name="reconciliation_explain",
     ),
+    path(f"{VENDOR}runs/<int:run>/models/", views.explain_all, name="reconciliation_explain_all"),
     path(f"{VENDOR}runs/<int:run>/sign/", views.sign, name="reconciliation_sign"),
     path(f"{VENDOR}signatures/<int:sign_off>/", views.second, name="reconciliation_second"),
 ]

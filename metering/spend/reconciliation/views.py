@@ -16,7 +16,7 @@ from metering.spend.reconciliation import export as reconciliation_export
 from metering.spend.reconciliation import pages
 from metering.spend.reconciliation import rows as reconciliation_rows
 from metering.spend.reconciliation.access import COMPARE, EXPLAIN, IMPORT, SIGN, for_finance, needs
-from metering.spend.reconciliation.forms import ExplainForm, SignForm, UploadForm
+from metering.spend.reconciliation.forms import ExplainAllForm, ExplainForm, SignForm, UploadForm
 
 
 @require_safe
@@ -69,6 +69,8 @@ def vendor_month(request: HttpRequest, provider: str, month: dt.date) -> HttpRes
         "may_compare": request.user.has_perm(COMPARE),
         "may_explain": request.user.has_perm(EXPLAIN),
         "may_sign": request.user.has_perm(SIGN),
+        "may_second": found.signature is not None
+        and signing.may_second(asked_by=found.signature.asked_by, by=_user(request)),
     }
     return render(request, "spend/reconciliation_vendor.html", shown)
 
@@ -108,6 +110,18 @@ def explain(request: HttpRequest, provider: str, month: dt.date, run: int, numbe
     if not form.is_valid():
         raise Http404("no such reason, or no note")
     explaining.explain(line=line, by=_person(request), at=timezone.now(), **form.cleaned_data)
+    return redirect("spend:reconciliation_vendor", provider=provider, month=month)
+
+
+@require_POST
+@for_finance
+@needs(EXPLAIN)
+def explain_all(request: HttpRequest, provider: str, month: dt.date, run: int) -> HttpResponse:
+    found = get_object_or_404(ReconciliationRun, pk=run, provider__name=provider, month=month)
+    form = ExplainAllForm(request.POST)
+    if not form.is_valid():
+        raise Http404("no such reason, or no note")
+    explaining.explain_all(run=found, by=_person(request), at=timezone.now(), **form.cleaned_data)
     return redirect("spend:reconciliation_vendor", provider=provider, month=month)
 
 

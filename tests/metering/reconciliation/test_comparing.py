@@ -18,10 +18,11 @@ from metering.models import (
     VendorCost,
     VendorReport,
 )
-from metering.reconciliation import comparing, runs
+from metering.reconciliation import comparing, importing, runs, telling
 from metering.reconciliation.readers.files import File
-from metering.reconciliation.readers.lines import UnreadableReport
+from metering.reconciliation.readers.lines import Report, UnreadableReport
 from metering.usage import BUCKETS, Usage
+from tests import factories
 from tests.metering import house as metering_house
 from tests.metering.reconciliation import bill as bills
 from tests.metering.reconciliation import shapes
@@ -58,9 +59,9 @@ def test_sums_of_days_alone_are_compared_by_day(openai: Books) -> None:
     run = openai.compare(given)
 
     assert (run.state, run.gap, run.open_gap) == ("matched", 0, 0)
-    money = run.lines.filter(ours_usd__isnull=False)
-    assert [(line.model, line.meter, line.ours_usd) for line in money[:1]] == [("", "all", Decimal("4.71"))]
-    assert run.lines.filter(ours_quantity__isnull=False, status="unreported").count() == 35
+    assert [(line.model, line.meter, line.ours_usd, line.ours_quantity) for line in run.lines.all()] == [
+        ("", "all", Decimal("4.71"), 2_650_000)
+    ] * 7
 
 
 def test_sums_of_models_are_compared_by_model(openai: Books) -> None:
@@ -71,6 +72,50 @@ def test_sums_of_models_are_compared_by_model(openai: Books) -> None:
     run = openai.compare([File("bill.csv", text.encode())])
 
     assert (run.state, run.gap) == ("matched", 0)
+
+
+def costs_alone(days: int, *, wrong: dict[int, str]) -> list[File]:
+    """An invoice by day and model, without token types and quantities."""
+    lines = (
+        f"2026-10-{day:02},gpt-4o,,,{wrong.get(day, '4.50')}\n2026-10-{day:02},gpt-4o-mini,,,0.21\n"
+        for day in range(1, days + 1)
+    )
+    return [File("invoice.csv", ("day,model,token_type,quantity,cost_usd\n" + "".join(lines)).encode())]
+
+
+def test_where_the_vendor_tells_money_alone_only_the_day_that_differs_is_a_gap(openai: Books) -> None:
+    run = openai.compare(costs_alone(7, wrong={3: "4.00"}))
+
+    [line] = differing(run)
+    assert (line.day.day, line.model, line.meter, line.status) == (3, "gpt-4o", "all", "open")
+    assert (line.gap_usd, line.ours_quantity, line.theirs_quantity) == (Decimal("-0.5"), 1_550_000, None)
+    assert (run.lines.count(), run.uncovered_days, run.state) == (14, 0, "matched")
+
+
+def test_quantities_that_are_told_of_one_model_say_nothing_of_the_others(openai: Books) -> None:
+    text = "day,model,token_type,quantity,cost_usd\n" + "".join(
+        f"2026-10-0{day},gpt-4o,,,4.50\n"
+        f"2026-10-0{day},gpt-4o-mini,input,1000000,0.15\n2026-10-0{day},gpt-4o-mini,output,100000,0.06\n"
+        for day in range(1, 8)
+    )
+
+    run = openai.compare([File("invoice.csv", text.encode())])
+
+    assert (differing(run), run.lines.count(), run.state) == ([], 21, "matched")
+    assert run.lines.filter(model="gpt-4o-mini", gap_quantity=0).count() == 14
+
+
+def test_searches_are_not_added_to_tokens(openai: Books) -> None:
+    rate = factories.make_price(openai.models["gpt-4o-mini"], variant="flex", per_request="0.01")
+    openai.prices["gpt-4o-mini"] = rate
+    openai.call("gpt-4o-mini", at=october(3), usage=Usage(requests=5), variant="flex")
+    sums = [(day, [shapes.openai_cost("4.71")]) for day in (OCTOBER + dt.timedelta(days=n) for n in range(7))]
+    sums[2] = (sums[2][0], [shapes.openai_cost("4.76")])
+
+    run = openai.compare([File("costs.json", shapes.as_bytes(shapes.openai_page(*sums)))])
+
+    assert differing(run) == []
+    assert run.lines.get(day=OCTOBER.replace(day=3)).ours_quantity == 2_650_000
 
 
 def test_the_vendors_dated_name_is_the_model_that_served(openai: Books) -> None:
@@ -113,6 +158,31 @@ def test_a_month_without_any_report_has_no_gap(openai: Books) -> None:
     found = comparing.compare(provider=openai.provider, month=OCTOBER, as_of=timezone.now())
 
     assert (found.state, found.theirs, found.gap, found.uncovered_days) == ("incomplete", None, None, 7)
+
+
+def test_a_month_without_calls_and_reports_is_nothing_to_compare(openai: Books) -> None:
+    run = runs.keep(provider=openai.provider, month=dt.date(2026, 9, 1), as_of=timezone.now(), by="ann")
+
+    assert (telling.state_of(run), telling.state_words(run)) == ("nothing", "nothing to compare")
+    assert (run.uncovered_days, run.ours, run.gap) == (0, 0, None)
+
+
+def test_a_bill_of_nothing_for_no_calls_matches(openai: Books) -> None:
+    third = dt.date(2026, 9, 3)
+    nothing = Report(kind="cost", first_day=third, last_day=third, lines=())
+    origin = importing.Origin(openai.provider, "https://", "0" * 64, IMPORTED, "clerk", fetched=True)
+
+    [run] = importing.record([nothing], origin).runs
+
+    assert (telling.state_of(run), run.gap) == ("matched", 0)
+
+
+def test_usage_of_calls_that_nobody_made_here_lacks_its_costs(openai: Books) -> None:
+    run = openai.compare(
+        [File("u.csv", b"day,model,token_type,quantity,cost_usd\n2026-09-03,gpt-4o,input,7,\n")]
+    )
+
+    assert (run.uncovered_days, telling.state_words(run)) == (0, "no report of costs")
 
 
 def test_the_same_moment_gives_the_same_rows_again(openai: Books) -> None:

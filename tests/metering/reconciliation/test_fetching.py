@@ -170,7 +170,7 @@ def test_the_command_fetches_with_a_stored_key(openai: Books, vendor: Vendor) ->
     call_command("import_vendor_costs", "--provider", "openai", "--fetch", *days, stdout=out)
 
     assert "cost: 35 lines, 2026-10-01 to 2026-10-31" in out.getvalue()
-    assert "2026-10: matched, gap $0, $0 of it open" in out.getvalue()
+    assert "2026-10: matched, gap $0, open (absolute) $0" in out.getvalue()
     assert OPENAI not in credential.api_key_encrypted
 
 

@@ -15,9 +15,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from metering.models import ReconciliationLine, ReconciliationRun, SignOff, VendorReport
 from metering.reconciliation import signing
 from metering.reconciliation.readers.files import File
+from metering.usage import Usage
 from tests import factories
 from tests.metering.reconciliation import bill as bills
-from tests.metering.reconciliation.conftest import Books, only
+from tests.metering.reconciliation.conftest import Books, october, only
 
 PAGE = "/spend/reconciliation/"
 VENDOR = f"{PAGE}openai/2026-10/"
@@ -161,6 +162,108 @@ def test_a_person_explains_a_gap(finance: Client, openai: Books) -> None:
     assert finance.post(url, {"reason": "BYPASS", "note": "again"}).status_code == 409
 
 
+def invoiced(books: Books, *, wrong: dict[int, str]) -> ReconciliationRun:
+    """An invoice by day and model without quantities: $4.50 a day of gpt-4o but for ``wrong``."""
+    lines = "".join(
+        f"2026-10-0{day},gpt-4o,,,{wrong.get(day, '4.50')}\n2026-10-0{day},gpt-4o-mini,,,0.21\n"
+        for day in range(1, 8)
+    )
+    return books.compare([File("i.csv", f"day,model,token_type,quantity,cost_usd\n{lines}".encode())])
+
+
+def test_days_of_an_invoice_without_quantities_are_reported(finance: Client, openai: Books) -> None:
+    invoiced(openai, wrong={3: "5.50"})
+
+    html = finance.get(VENDOR).content.decode()
+
+    assert html.count('class="day day-matched"') == 6
+    assert 'aria-label="3 October: open gap, gap +$1"' in html
+    assert (html.count("day-unreported"), html.count("state-unreported")) == (1, 0)  # the legend's
+    assert "2026-10-03 gpt-4o all token types open +$1 1,550,000 \N{EN DASH} $4.5 $5.5" in text_of(
+        finance, VENDOR
+    )
+
+
+def test_all_open_rows_of_a_model_are_explained_at_once(finance: Client, openai: Books) -> None:
+    run = invoiced(openai, wrong=dict.fromkeys(range(1, 8), "4.05"))
+    seen = text_of(finance, VENDOR)
+    assert "theirs = 0.9 x ours on every open row" in seen
+    assert "Explain all 7 open rows of this model" in seen
+    url, given = f"{VENDOR}runs/{run.pk}/models/", {"reason": "CREDIT", "note": "10 % off"}
+
+    response = finance.post(url, given | {"model": "gpt-4o"})
+
+    assert (response.status_code, response["Location"]) == (302, VENDOR)
+    assert text_of(finance, VENDOR).count("10 % off (fin)") == 7
+    assert ReconciliationRun.objects.latest("id").open_gap == 0
+    assert finance.post(url, given | {"model": "gpt-4o"}).status_code == 409
+    assert finance.post(url, given).status_code == 404
+
+
+def test_what_was_found_stays_beside_what_a_person_says(finance: Client, openai: Books) -> None:
+    bill = openai.bill()
+    bill.line(3, "gpt-4o", "output").usd = Decimal("1.80")
+    run = openai.compare(bills.openai(bill))
+
+    finance.post(f"{VENDOR}runs/{run.pk}/rows/{only(run).number}/", {"reason": "TZ", "note": "so I think"})
+
+    assert re.search(
+        r"so I think \(fin\) Found by the comparison: PRICE: the same 150,000 tokens",
+        text_of(finance, VENDOR),
+    )
+    assert 'value="TZ" selected' in finance.get(VENDOR).content.decode()
+
+
+def test_a_cause_of_less_than_the_gap_is_called_a_part(finance: Client, openai: Books) -> None:
+    openai.call("gpt-4o", at=october(3), usage=None, outcome="error", held=Decimal("0.05"))
+    bill = openai.bill()
+    bill.use(3, "gpt-4o", "output", 10_000)
+    openai.compare(bills.openai(bill))
+
+    assert "RETRY in part charged attempts that failed for us" in text_of(finance, VENDOR)
+    assert 'value="RETRY" selected' in finance.get(VENDOR).content.decode()
+
+
+def test_a_comparison_that_the_ledger_left_behind_says_so(finance: Client, openai: Books) -> None:
+    with_gap(openai)
+    assert "The ledger moved" not in text_of(finance, VENDOR)
+    openai.call("gpt-4o", at=october(3), usage=Usage(output=95_000))
+
+    assert "The ledger moved by +$0.95 since this comparison: compare again." in text_of(finance, VENDOR)
+    assert "the ledger moved by +$0.95 since: compare again" in text_of(finance, f"{PAGE}?month=2026-10")
+    [vendor] = csv.DictReader(io.StringIO(finance.get(f"{PAGE}export.csv?month=2026-10").getvalue().decode()))
+    assert (vendor["our_usd"], vendor["ledger_moved_usd"]) == ("32.97", "0.95")
+
+
+def test_ours_of_days_without_a_report_is_told_apart(finance: Client, openai: Books) -> None:
+    bill = openai.bill()
+    bill.last = bill.first.replace(day=5)
+    openai.compare(bills.openai(bill))
+
+    assert "$23.55 on reported days, and $9.42 on days without a report" in text_of(finance, VENDOR)
+    assert "$32.97 $9.42 on unreported days" in text_of(finance, f"{PAGE}?month=2026-10")
+
+
+def test_rows_of_days_without_a_report_come_after_the_gaps(finance: Client, openai: Books) -> None:
+    bill = openai.bill()
+    bill.first, bill.last = bill.first.replace(day=2), bill.last.replace(day=5)
+    bill.charges[bill.first.replace(day=4), "gpt-4o", "output"][0].usd = Decimal(9)
+    openai.compare(bills.openai(bill))
+
+    html = finance.get(VENDOR).content.decode()
+
+    assert re.findall(r'"tag state-(\w+)">\w+</span></td>', html) == ["open", *["unreported"] * 15]
+
+
+def test_a_month_of_nothing_is_compared_to_nothing(finance: Client, openai: Books) -> None:
+    finance.post(f"{PAGE}openai/2026-09/compare/")
+
+    seen = text_of(finance, f"{PAGE}openai/2026-09/")
+    assert "State nothing to compare" in seen
+    assert "There is nothing to compare: one signature is enough." in seen
+    assert "Sep 2026 openai" not in text_of(finance, f"{PAGE}?month=2026-10")  # it waits for nobody
+
+
 @pytest.mark.parametrize("given", [{"reason": "MAGIC", "note": "x"}, {"reason": "TZ", "note": ""}])
 def test_an_explanation_has_a_reason_and_a_note(
     finance: Client, openai: Books, given: dict[str, str]
@@ -190,13 +293,23 @@ def test_two_people_beyond_it(finance: Client, openai: Books) -> None:
 
     refused = finance.post(url)
     assert (refused.status_code, "another person has to decide" in refused.content.decode()) == (409, True)
+    assert "Sign as the second person" not in text_of(finance, VENDOR)
     other = Client()
     other.force_login(person("boss", "sign_reconciliation"))
-    assert "fin asked for it" in text_of(other, VENDOR)
+    assert re.search("fin asked for it .* Sign as the second person", text_of(other, VENDOR))
     assert other.post(url).status_code == 302
 
     assert "Signed by fin and boss on" in text_of(other, VENDOR)
     assert signing.standing(provider=openai.provider, month=run.month) == waiting
+
+
+def test_a_single_admin_is_offered_the_second_signature(
+    finance: Client, openai: Books, settings: Settings
+) -> None:
+    finance.post(f"{VENDOR}runs/{with_gap(openai).pk}/sign/", {"note": "accepted"})
+    settings.SELF_APPROVAL = True
+
+    assert "Sign as the second person" in text_of(finance, VENDOR)
 
 
 def test_a_month_is_compared_again(finance: Client, openai: Books) -> None:
@@ -205,10 +318,11 @@ def test_a_month_is_compared_again(finance: Client, openai: Books) -> None:
     assert "days without a report" in text_of(finance, VENDOR)
 
 
-@pytest.mark.parametrize("step", ["upload/", "openai/2026-10/compare/", "rows", "sign"])
+@pytest.mark.parametrize("step", ["upload/", "openai/2026-10/compare/", "rows", "models", "sign"])
 def test_who_only_reads_does_nothing(reader: Client, openai: Books, step: str) -> None:
     run = with_gap(openai)
-    paths = {"rows": f"openai/2026-10/runs/{run.pk}/rows/1/", "sign": f"openai/2026-10/runs/{run.pk}/sign/"}
+    of_run = f"openai/2026-10/runs/{run.pk}"
+    paths = {"rows": f"{of_run}/rows/1/", "models": f"{of_run}/models/", "sign": f"{of_run}/sign/"}
 
     assert reader.post(PAGE + paths.get(step, step)).status_code == 403
     assert "Explain this gap" not in text_of(reader, VENDOR)
@@ -274,9 +388,9 @@ def test_the_pages_ask_the_same_number_of_queries_however_much_there_is(
 ) -> None:
     with_gap(openai)
     for _ in range(2):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             finance.get(f"{PAGE}?month=2026-10")
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             finance.get(VENDOR)
         bill = openai.bill()
         for day in range(8, 28):

@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from metering.models import VendorAccount
+from metering.reconciliation import telling
 from metering.reconciliation.readers.files import File
 from metering.usage import Usage
 from tests import factories
@@ -181,6 +182,29 @@ def test_retry_explains_no_more_than_was_held(openai: Books) -> None:
     line = only(openai.compare(bills.openai(bill)))
 
     assert line.evidence.endswith("at most $0.05 more; that leaves +$0.05")
+    assert (line.reason, telling.reason_of(line)) == ("RETRY", "RETRY in part")
+
+
+def test_a_cause_that_covers_the_gap_is_not_called_a_part_of_it(openai: Books) -> None:
+    openai.call("gpt-4o", at=october(3), usage=None, outcome="error", held=Decimal("0.9"))
+    bill = openai.bill()
+    bill.use(3, "gpt-4o", "output", 10_000)
+
+    assert telling.reason_of(only(openai.compare(bills.openai(bill)))) == "RETRY"
+
+
+def test_a_cause_that_makes_more_than_the_gap_is_not_called_a_part_of_it(openai: Books) -> None:
+    VendorAccount.objects.create(provider=openai.provider, identifier="key_gateway")
+    bill = openai.bill()
+    bill.use(3, "gpt-4o", "output", 50_000, account="key_of_a_laptop")
+    line = bill.line(3, "gpt-4o", "output")
+    line.tokens, line.usd = line.tokens - 10_000, line.usd - Decimal("0.1")
+
+    found = only(openai.compare(bills.openai(bill)))
+
+    assert judged(found) == ("open", "BYPASS", Decimal("0.4"))
+    assert found.evidence.endswith("; that leaves -$0.1")
+    assert telling.reason_of(found) == "BYPASS"
 
 
 def test_abort_an_answer_that_broke_off_was_estimated_too_low(openai: Books) -> None:

@@ -15,10 +15,11 @@ from pytest_django import Settings
 from catalog.approvals import NeedsAnotherPerson
 from metering import reconciliation
 from metering.closing import obstacles as closing_obstacles
-from metering.models import ReconciliationLine, ReconciliationRun, SignOff
-from metering.reconciliation import explaining, importing, runs, signing
+from metering.models import GapExplanation, ReconciliationLine, ReconciliationRun, SignOff
+from metering.reconciliation import deltas, explaining, importing, runs, signing, telling
 from metering.reconciliation.explaining import NotToExplain
 from metering.reconciliation.readers import files
+from metering.reconciliation.readers.files import File
 from metering.reconciliation.signing import CannotSign
 from tests import factories
 from tests.metering.reconciliation import bill as bills
@@ -75,6 +76,93 @@ def test_an_explanation_does_not_cover_another_gap(openai: Books) -> None:
     run = with_gap(openai, tokens=400_000)
 
     assert (only(run).status, run.open_gap) == ("open", 4)
+
+
+def test_what_the_comparison_found_stays_beside_a_persons_word(openai: Books) -> None:
+    bill = openai.bill()
+    bill.line(3, "gpt-4o", "output").usd = Decimal("1.80")
+
+    run = explain(only(openai.compare(bills.openai(bill))), reason="TZ")
+
+    assert (only(run).reason, only(run).explained_by) == ("TZ", "ann")
+    assert telling.said_of(only(run)) == (
+        "a laptop",
+        "PRICE: the same 150,000 tokens: $12.00 per 1M by the vendor, $10.00 per 1M by us",
+    )
+
+
+def test_a_note_has_one_line_and_passes_for_no_finding(openai: Books) -> None:
+    line = only(with_gap(openai))
+    at = timezone.now()
+
+    run = explaining.explain(line=line, reason="TZ", note="mine\nPRICE: forged", by="ann", at=at)
+
+    assert telling.said_of(only(run)) == ("mine PRICE: forged", "")
+
+
+def discounted(books: Books, *, off_by: str = "0") -> ReconciliationRun:
+    """gpt-4o at 0.9 of our price, $4.05 a day; the seventh is off by so much."""
+    usd = {day: Decimal("4.05") for day in range(1, 8)}
+    usd[7] += Decimal(off_by)
+    lines = "".join(
+        f"2026-10-0{day},gpt-4o,,,{usd[day]}\n2026-10-0{day},gpt-4o-mini,,,0.31\n" for day in range(1, 8)
+    )
+    return books.compare([File("i.csv", f"day,model,token_type,quantity,cost_usd\n{lines}".encode())])
+
+
+def explain_all(run: ReconciliationRun, model: str = "gpt-4o") -> ReconciliationRun:
+    told = {"reason": "CREDIT", "note": "10 % off", "by": "ann"}
+    return explaining.explain_all(run=run, model=model, at=timezone.now(), **told)
+
+
+def test_all_open_rows_of_a_model_are_explained_at_once_each_for_its_gap(openai: Books) -> None:
+    run = explain_all(discounted(openai))
+
+    assert set(run.lines.filter(model="gpt-4o").values_list("status", "reason", "evidence")) == {
+        ("explained", "CREDIT", "10 % off")
+    }
+    assert set(run.lines.filter(model="gpt-4o-mini").values_list("status", flat=True)) == {"open"}
+    assert GapExplanation.objects.filter(gap_usd=Decimal("-0.45"), author="ann").count() == 7
+    again = discounted(openai, off_by="-0.45")
+    assert [line.day.day for line in again.lines.filter(model="gpt-4o", status="open")] == [7]
+
+
+def test_a_model_without_open_rows_has_nothing_to_explain(openai: Books) -> None:
+    with pytest.raises(NotToExplain, match="no open gap"):
+        explain_all(discounted(openai), model="gpt-9")
+
+
+def test_all_rows_of_an_older_comparison_are_not_explained(openai: Books) -> None:
+    run = discounted(openai)
+    discounted(openai)
+
+    with pytest.raises(NotToExplain, match="compared anew meanwhile"):
+        explain_all(run)
+    assert GapExplanation.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("off_by", "hint"),
+    [
+        ("0", "theirs = 0.9 x ours on every open row"),
+        ("0.001", "theirs = 0.9 x ours on every open row"),
+        ("0.02", ""),
+    ],
+)
+def test_one_ratio_on_every_open_row_is_said(openai: Books, off_by: str, hint: str) -> None:
+    large, _ = deltas.by_model(discounted(openai, off_by=off_by).lines.all())
+
+    assert (large.model, large.open_rows, large.hint) == ("gpt-4o", 7, hint)
+
+
+def test_where_quantities_are_told_no_ratio_is_said(openai: Books) -> None:
+    bill = openai.bill()
+    for day in range(1, 8):
+        bill.line(day, "gpt-4o", "output").usd = Decimal("1.80")
+
+    large, _ = deltas.by_model(openai.compare(bills.openai(bill)).lines.all())
+
+    assert (large.open_rows, large.hint) == (7, "")
 
 
 def test_what_matches_is_not_explained(openai: Books) -> None:
@@ -134,6 +222,12 @@ def test_a_month_without_all_its_days_needs_two(openai: Books, ann: User) -> Non
     bill.last = OCTOBER.replace(day=5)
 
     assert sign(openai.compare(bills.openai(bill)), ann, "the rest comes").needs_two
+
+
+def test_a_month_of_nothing_is_signed_by_one(openai: Books, ann: User) -> None:
+    run = runs.keep(provider=openai.provider, month=dt.date(2026, 9, 1), as_of=timezone.now(), by="ann")
+
+    assert (signing.needs_two(run, by=ann), sign(run, ann).state) == ("", "signed")
 
 
 def test_nobody_signs_alone_for_a_file_of_their_own(openai: Books, ann: User, bob: User) -> None:

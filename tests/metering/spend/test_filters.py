@@ -55,6 +55,26 @@ def test_links_carry_every_filter_on() -> None:
     )
 
 
+def test_how_the_page_is_shown_is_in_its_address_where_it_is_not_the_plain_page() -> None:
+    plain = filters.spend_filters({"measure": "usd", "shape": "bars", "tag": "feature"}, today=TODAY)
+    assert plain.query() == "period=month&by=team"
+    other = {"by": "tag", "measure": "tokens", "shape": "cumulative", "compare": "previous", "tag": "feature"}
+    asked = filters.spend_filters(other, today=TODAY)
+    assert asked.query() == (
+        "period=month&by=tag&measure=tokens&shape=cumulative&compare=previous&tag=feature"
+    )
+    assert asked.entries_query() == "from=2026-03-01&to=2026-03-01"
+
+
+def test_a_tag_narrows_the_page_and_its_entries() -> None:
+    asked = filters.spend_filters({"tag": "feature", "tag_value": "a b"}, today=TODAY)
+    assert asked.narrowed
+    assert asked.query() == "period=month&by=team&tag=feature&tag_value=a+b"
+    assert asked.entries_query() == "from=2026-03-01&to=2026-03-01&tag=feature&tag_value=a+b"
+    without = filters.spend_filters({"tag": "feature", "tagged": "no"}, today=TODAY)
+    assert without.entries_query() == "from=2026-03-01&to=2026-03-01&tag=feature&tagged=no"
+
+
 def test_the_days_before_are_as_many() -> None:
     asked = filters.spend_filters({"from": "2026-02-01", "to": "2026-02-28", "team": "ads"}, today=TODAY)
     assert asked.before().query() == "from=2026-01-04&to=2026-01-31&by=team&team=ads"
@@ -76,18 +96,20 @@ def test_the_order_of_the_table_is_kept_in_links() -> None:
         {"sort": "colour"},
         {"from": "2026-02-02", "to": "2026-02-01"},
         {"by": "colour"},
+        {"measure": "euro"},
+        {"shape": "pie"},
+        {"compare": "everything"},
+        {"tag_value": "chat"},
+        {"tagged": "no"},
+        {"tag": "feature", "tagged": "yes"},
+        {"tag": "feature", "tag_value": "chat", "tagged": "no"},
+        {"by": "token_type", "measure": "requests"},
+        {"by": "token_type", "tag": "feature", "tag_value": "chat"},
         {"period": "century"},
         {"team": "x" * 201},
         {"team": "a\x00b"},
-        {"usage": "guessed"},
-        {"outcome": "great"},
-        {"cost": "high"},
-        {"kind": "gift"},
-        {"before": "-1"},
-        {"before": "1" * 30},
-        {"before": "²"},
     ],
 )
 def test_nonsense_is_refused_in_words(query: dict[str, str]) -> None:
     with pytest.raises(filters.BadFilter):
-        filters.entry_filters(query, today=TODAY)
+        filters.spend_filters(query, today=TODAY)

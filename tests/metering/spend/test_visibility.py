@@ -16,7 +16,7 @@ from tests import factories
 from tests.metering.spend.conftest import REQUEST, Month
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
-REPORTS = ["/spend/", "/spend/export.csv", "/spend/entries/", "/spend/entries/export.csv"]
+REPORTS = ["/spend/", "/spend/export.csv", "/spend/days.csv", "/spend/entries/", "/spend/entries/export.csv"]
 
 
 def body(client: Client, url: str) -> str:
@@ -34,9 +34,25 @@ def spend_urls(patterns: object = None, prefix: str = "/") -> Iterator[str]:
             yield re.sub(r"<(\w+):\w+>", lambda found: PARAMETERS[found[1]], path)
 
 
-PARAMETERS = {"uuid": REQUEST, "int": "1", "month": "2026-11", "str": "openai"}
+PARAMETERS = {"uuid": REQUEST, "int": "1", "month": "2026-11", "str": "openai", "slug": "search"}
 # With tests of their own: in tests/proxy/pages, tests/metering/*, and beside this file.
-ELSEWHERE = ("reliability", "budgets", "raises", "claims", "exports", "months", "reconciliation")
+ELSEWHERE = (
+    "reliability",
+    "budgets",
+    "raises",
+    "claims",
+    "exports",
+    "months",
+    "reconciliation",
+    "teams",
+    "keys",
+    "views",
+    "economics",
+    "bridge",
+    "what-if",
+    "anomalies",
+    "forecast",
+)
 
 
 def asked(client: Client, url: str) -> HttpResponse:

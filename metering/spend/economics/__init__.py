@@ -1,0 +1,1 @@
+"""Token economics: what tokens were listed at, and what answers really cost."""

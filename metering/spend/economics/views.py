@@ -1,0 +1,42 @@
+"""/spend/economics/: what tokens are listed at and what answers really cost."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from catalog.visibility import Visibility
+from metering.spend import export, filters, queries
+from metering.spend.access import check_scope, for_spend_readers
+from metering.spend.economics import files
+from metering.spend.economics import page as pages
+from metering.spend.economics.asked import economics_filters
+
+
+@require_safe
+@for_spend_readers
+def economics(request: HttpRequest, seen: Visibility) -> HttpResponse:
+    asked = economics_filters(request.GET, today=timezone.localdate())
+    check_scope(asked, seen)
+    shown = {
+        "section": "economics",
+        "filters": asked,
+        "page": pages.page(filters=asked, visibility=seen, now=timezone.now()),
+        "choices": queries.choices(filters=asked, visibility=seen),
+        "periods": filters.PERIODS,
+    }
+    return render(request, "spend/economics.html", shown)
+
+
+@require_safe
+@for_spend_readers
+def economics_csv(request: HttpRequest, seen: Visibility, table: str) -> HttpResponseBase:
+    if table not in files.TABLES:
+        raise Http404("no such table")
+    asked = economics_filters(request.GET, today=timezone.localdate())
+    check_scope(asked, seen)
+    found = pages.page(filters=asked, visibility=seen, now=timezone.now())
+    rows = files.TABLES[table](found, time_zone=settings.TIME_ZONE)
+    name = f"economics-{table}-{asked.start}-{asked.end}.csv"
+    return export.response(request, rows, name=name, with_mark="bom" in request.GET)

@@ -1,0 +1,1 @@
+"""/spend/entries/: the ledger's rows, found by anything that is known of them."""

@@ -1,0 +1,1 @@
+"""/spend/: are we all right, and where does the money go?"""

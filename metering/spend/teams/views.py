@@ -1,0 +1,57 @@
+"""/spend/teams/ and /spend/keys/: what teams and their keys spend. What is done with keys: actions.py."""
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from catalog.visibility import Visibility
+from metering.spend import filters
+from metering.spend.access import for_spend_readers
+from metering.spend.teams import access, pages
+
+
+@require_safe
+@for_spend_readers
+def team_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
+    found = pages.teams(seen=seen, today=timezone.localdate(), now=timezone.now())
+    return render(request, "spend/teams.html", {"section": "teams", "teams": found})
+
+
+@require_safe
+@for_spend_readers
+def team(request: HttpRequest, seen: Visibility, name: str) -> HttpResponse:
+    today = timezone.localdate()
+    found = pages.team(
+        found=access.team_of(name=name, seen=seen),
+        asked=filters.spend_filters(request.GET, today=today),
+        seen=seen,
+        person=person(request),
+        today=today,
+        now=timezone.now(),
+    )
+    shown = {"section": "teams", "found": found, "periods": filters.PERIODS}
+    return render(request, "spend/team.html", shown)
+
+
+@require_safe
+@for_spend_readers
+def key(request: HttpRequest, seen: Visibility, prefix: str) -> HttpResponse:
+    today, key = timezone.localdate(), access.key_of(prefix=prefix, seen=seen)
+    if key.prefix != prefix:  # of a secret that it had before
+        return redirect("spend:key", key.prefix)
+    found = pages.key(
+        found=key,
+        asked=filters.spend_filters(request.GET, today=today),
+        seen=seen,
+        person=person(request),
+        today=today,
+        now=timezone.now(),
+    )
+    return render(request, "spend/key.html", {"section": "teams", "found": found, "periods": filters.PERIODS})
+
+
+def person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # LoginRequiredMiddleware
+    return request.user

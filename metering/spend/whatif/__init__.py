@@ -1,0 +1,1 @@
+"""What if: real traffic at the prices of other models."""

@@ -1,0 +1,1 @@
+"""What real traffic would have cost on other models. Pure: money, not what answers are worth."""
