@@ -14,7 +14,7 @@ PREFERRED = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """``groups``: routes first, then each provider's models. ``sold``: every model whose vendor would answer,
+    """``groups``: routes first, then each provider's models; none where nobody sells. ``sold``: every model whose vendor would answer,
     as provider/model. ``allowed``: by team, what it may call."""
 
     groups: tuple[Group, ...]
@@ -44,7 +44,7 @@ def names_for(*, visibility: Visibility) -> Names:
     groups = [Group(group.title, tuple(_routes(group, patterns))) for group in routes]
     groups += [Group(group.title, tuple(_models(group, patterns, silent))) for group in sellers]
     return Names(
-        groups=tuple(group for group in groups if group.names),
+        groups=tuple(group for group in groups if group.names and sellers),
         sold=frozenset(name for group in sellers for name in group.names),
         allowed=allowed,
     )
