@@ -15,6 +15,7 @@ from catalog.declaration import schema
 from metering.budgets import webhooks
 from metering.declaration import DeclaredBudgets, DeclaredLimit
 from metering.models import Limit
+from tests.browser.every_page import PAGES
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,6 +70,14 @@ def test_the_documented_recipe_verifies_a_webhook() -> None:
     for secret, sent, at in (("whsec_y", body, now), ("whsec_x", b"{}", now), ("whsec_x", body, now - 400)):
         header = webhooks.signature(secret="whsec_x", body=body, timestamp=at)
         assert not names["is_genuine"](secret, header, sent)
+
+
+def test_every_picture_of_the_pages_is_there_and_shown() -> None:
+    folder = ROOT / "docs" / "images" / "pages"
+    shown = set(re.findall(r"images/pages/([a-z-]+\.png)", (ROOT / "docs" / "pages.md").read_text()))
+
+    assert {path.name for path in folder.glob("*.png")} >= shown
+    assert {name.rpartition("-")[0] for name in shown} == set(PAGES) - {"what-if-empty"}
 
 
 @pytest.mark.parametrize("document", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"])

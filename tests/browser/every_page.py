@@ -45,6 +45,11 @@ def _priced_model() -> str:
     return reverse("admin:catalog_languagemodel_change", args=[row.model_id])
 
 
+def _a_model() -> str:
+    row = DailySpend.objects.select_related("model__provider").earliest("cost")
+    return row.model.full_name
+
+
 def _named(name: str) -> Way:
     return lambda: reverse(name)
 
@@ -53,7 +58,8 @@ PAGES: dict[str, Way] = {
     "overview": lambda: f"{reverse('spend:report')}?period=90d",
     "overview-by-token-type": lambda: f"{reverse('spend:report')}?period=90d&by=token_type",
     "economics": lambda: f"{reverse('spend:economics')}?period=90d",
-    "what-if": lambda: f"{reverse('spend:what_if')}?period=90d",
+    "what-if": lambda: f"{reverse('spend:what_if')}?period=90d&t1={_a_model()}&share1=70",
+    "what-if-empty": lambda: f"{reverse('spend:what_if')}?period=90d",
     "bridge": _named("spend:bridge"),
     "anomalies": _named("spend:anomalies"),
     "anomalies-by-hour": lambda: f"{reverse('spend:anomalies')}?grain=hour",
@@ -79,6 +85,7 @@ PAGES: dict[str, Way] = {
     "admin-price-drafts": _named("admin:catalog_priceproposal_changelist"),
     "admin-prices": _named("admin:catalog_price_changelist"),
     "admin-limits": _named("admin:metering_limit_changelist"),
+    "admin-audit-trail": _named("admin:auditlog_logentry_changelist"),
 }
 
 

@@ -113,4 +113,4 @@ def test_it_takes_as_many_queries_for_many_attempts(
         lead.get(f"/try/cost/{request_id}/")
 
 
-QUERIES = 8
+QUERIES = 7

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from catalog.models import LanguageModel, Provider, Team
+from catalog.models import LanguageModel, Provider, RouteTarget, Team
 from tests import factories
 from tests.proxy.playground.conftest import House, vendor
 
@@ -160,7 +160,7 @@ def test_a_team_that_may_call_nothing_is_told_so(house: House, lead: Client) -> 
 
 
 def test_a_route_without_a_vendor_says_so(house: House, lead: Client) -> None:
-    Provider.objects.filter(name="openai").update(enabled=False)
+    RouteTarget.objects.filter(model=house.gpt).delete()
     LanguageModel.objects.filter(name="flash").update(enabled=False)
     page = text(lead.get("/try/"))
     assert "No vendor would answer to <code>hot</code> at this moment" in page
