@@ -1,6 +1,8 @@
 """The page's rows: what was unusual, and the model and key that drove it."""
 
 import datetime as dt
+import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +19,9 @@ from metering.spend.anomalies.queries import Costs, Part
 
 MOST = 50  # rows shown, the greatest excess first
 DAY = dt.timedelta(days=1)
+# An hour is worth a look from a tenth of the team's usual day on: at most hours many teams spend nothing, and
+# the first call of such an hour is above any median.
+PART_OF_A_DAY = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +101,19 @@ def _costs(asked: Asked, first: dt.date, visibility: Visibility, zone: ZoneInfo)
 
 def _unusual(asked: Asked, costs: Costs, zone: ZoneInfo) -> Iterator[tuple[str, Unusual[Any]]]:
     for team, of in costs.items():
-        moments = _days(asked, of) if asked.grain == "day" else _hours(asked, of, zone)
-        for one in anomalies.unusual(of, moments=moments, k=asked.k, least=LEAST):
+        by_day = asked.grain == "day"
+        moments = _days(asked, of) if by_day else _hours(asked, of, zone)
+        least = LEAST if by_day else max(LEAST, _usual_day(of, zone) * PART_OF_A_DAY)
+        for one in anomalies.unusual(of, moments=moments, k=asked.k, least=least):
             yield team, one
+
+
+def _usual_day(costs: Mapping[dt.datetime, Decimal], zone: ZoneInfo) -> Decimal:
+    """The median over the days that cost anything."""
+    days: dict[dt.date, Decimal] = defaultdict(Decimal)
+    for hour, cost in costs.items():
+        days[hour.astimezone(zone).date()] += cost
+    return statistics.median(days.values())
 
 
 def _days(asked: Asked, costs: Mapping[dt.date, Decimal]) -> Iterator[tuple[dt.date, Sequence[dt.date]]]:

@@ -96,6 +96,15 @@ def test_by_hour_it_is_held_against_the_same_hour(finance: Client, books: Books)
     assert row_of(html, "Fri 2026-11-20 13:00")[4:6] == ["$0.00", money.NOTHING]
 
 
+def test_an_hour_of_a_small_part_of_the_day_is_not_worth_a_look(finance: Client, books: Books) -> None:
+    """The usual day costs 10 cents: from a cent above the usual on."""
+    books.spend(books.key, AT.replace(hour=3), tokens=CENTS // 20)
+    assert "Nothing unusual" in finance.get(f"{URL}&from=2026-11-14&grain=hour").content.decode()
+
+    books.spend(books.key, AT.replace(hour=4), tokens=CENTS)
+    assert "1 unusual hour" in text_of(finance.get(f"{URL}&from=2026-11-14&grain=hour").content.decode())
+
+
 def test_the_file_has_what_the_page_shows_to_the_last_digit(finance: Client, books: Books) -> None:
     books.spend(books.batch, tokens=20 * CENTS + 1)
 
