@@ -14,8 +14,10 @@ PREFERRED = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """``groups``: routes first, then each provider's models; none where nobody sells. ``sold``: every model whose vendor would answer,
-    as provider/model. ``allowed``: by team, what it may call."""
+    """``groups``: routes first, then each provider's models; none where nobody sells any.
+
+    ``sold``: every model whose vendor would answer, as provider/model. ``allowed``: what each team may call.
+    """
 
     groups: tuple[Group, ...]
     sold: frozenset[str]

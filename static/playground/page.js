@@ -115,32 +115,43 @@ const end = async (call, { trouble, billed }) => {
   if (stopped) board.request(call.ownId, `${FIND}?q=${call.ownId}`);
 };
 
-const send = async () => {
-  if (running) return;
-  running = new AbortController();
-  find("send").disabled = true;
+const busy = (stop) => {
+  running = stop;
+  find("send").disabled = stop !== null;
+  if (stop === null) find("stop").disabled = true;
+};
+
+/** What can be called, or null with the reason said. */
+const ready = async () => {
   const chosen = await choice.current();
-  if (chosen === null || /[^\x21-\x7e]/.test(find("key").value.trim())) {
-    board.state(chosen === null ? "Nothing was sent: choose a model that can be called." : "Nothing was sent: the key has characters that no key has.");
-    running = null;
-    find("send").disabled = false;
-    return;
-  }
+  if (chosen === null) board.state("Nothing was sent: choose a model that can be called.");
+  if (!/[^\x21-\x7e]/.test(find("key").value.trim())) return chosen;
+  board.state("Nothing was sent: the key has characters that no key has.");
+  return null;
+};
+
+const callOf = (chosen) => {
   const asked = body(chosen.model);
   const sent = asked.messages.map((message) => message.content).join("\n");
-  const call = {
+  return {
     number: ++last, stop: running, asked, ownId: ownId(), requestId: "",
     began: performance.now(), firstByte: null, finish: null, tally: new Tally(sent, chosen.targets),
   };
+};
+
+const send = async () => {
+  if (running) return;
+  busy(new AbortController());
+  const chosen = await ready();
+  if (chosen === null) { busy(null); return; }
+  const call = callOf(chosen);
   board.begin(call.tally.model);
   board.state("Sent; the model has not begun yet …");
   find("stop").disabled = false;
   const clock = setInterval(show, 100, call);
   const ending = await carryOut(call).catch((error) => failed(call, error)).finally(() => {
     clearInterval(clock);
-    running = null;
-    find("send").disabled = false;
-    find("stop").disabled = true;
+    busy(null);
   });
   show(call);
   await end(call, ending);

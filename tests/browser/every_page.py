@@ -1,4 +1,4 @@
-"""The people's pages by name, with a way to each from what is in the ledger. For tests and for screenshots."""
+"""The people's pages by name, with a way to each from what is in the ledger: for tests and screenshots."""
 
 import contextlib
 from collections.abc import Callable

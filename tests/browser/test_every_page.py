@@ -1,5 +1,5 @@
-"""Every page for people, with and without data: readable by everybody, alone with its own server, no wider than a
-phone.
+"""Every page for people, with and without data: readable by everybody, alone with its own server, no wider
+than a phone.
 """
 
 import datetime as dt

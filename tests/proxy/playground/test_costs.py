@@ -90,7 +90,9 @@ def test_a_request_that_goes_on_is_not_settled(house: House, lead: Client) -> No
 
 def test_another_teams_request_does_not_exist(house: House, lead: Client, finance: Client) -> None:
     key = factories.make_key(team=Team.objects.get(name="ads"))
-    entry = factories.make_entry(key=key, model=house.gpt, price=house.gpt.prices.get(), usage=Usage(output=1))
+    entry = factories.make_entry(
+        key=key, model=house.gpt, price=house.gpt.prices.get(), usage=Usage(output=1)
+    )
     assert lead.get(f"/try/cost/{entry.request_id}/").status_code == 404
     assert finance.get(f"/try/cost/{entry.request_id}/").json()["cost_usd"] == "0.00001"
     assert finance.get(f"/try/cost/{uuid.uuid4()}/").status_code == 404

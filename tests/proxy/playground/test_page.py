@@ -113,9 +113,7 @@ def test_the_code_is_of_the_choice_and_of_this_gateway(lead: Client) -> None:
     assert "stream" not in code(page, "fetch")
 
 
-def test_the_gateways_public_address_is_used_where_it_is_known(
-    lead: Client, settings: Settings
-) -> None:
+def test_the_gateways_public_address_is_used_where_it_is_known(lead: Client, settings: Settings) -> None:
     settings.PUBLIC_URL = "https://llm.example.org"
     assert 'base_url="https://llm.example.org/v1"' in code(text(lead.get("/try/")), "python")
 
@@ -137,7 +135,7 @@ def test_what_cannot_be_asked_is_said(lead: Client, query: str, reason: str) -> 
 
 
 def test_a_models_name_is_text_wherever_it_stands(house: House, finance: Client) -> None:
-    name = "it's\"odd\"</script><b>$(id)"
+    name = 'it\'s"odd"</script><b>$(id)'
     factories.make_model(name, provider=Provider.objects.get(name="gemini"))
     page = text(finance.get("/try/", {"model": f"gemini/{name}"}))
     assert "<b>" not in page

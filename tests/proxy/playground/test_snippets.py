@@ -1,4 +1,4 @@
-"""The code to copy, as text: whatever a name is, it stays a value. That the code runs: test_snippets_run.py."""
+"""The code to copy, as text: whatever a name is, it stays a value. That it runs: test_snippets_run.py."""
 
 import ast
 import json
@@ -9,7 +9,7 @@ import pytest
 from proxy.playground.asked import APIS
 from proxy.playground.snippets import Call, snippets
 
-ODD = "it's\"odd\"$(id)`\\é"
+ODD = 'it\'s"odd"$(id)`\\é'
 BODIES = {
     "chat": {
         "model": ODD,
@@ -52,7 +52,9 @@ def test_curl_sends_the_key_as_the_apis_own_clients_do() -> None:
 
 def test_a_whole_answer_is_asked_for_without_a_word_of_streams() -> None:
     words = shlex.split(code("curl", "chat", streams=False))
-    assert json.loads(words[-1]) == {name: BODIES["chat"][name] for name in ("model", "messages", "max_tokens")}
+    assert json.loads(words[-1]) == {
+        name: BODIES["chat"][name] for name in ("model", "messages", "max_tokens")
+    }
 
 
 @pytest.mark.parametrize("streams", [True, False])
@@ -62,7 +64,9 @@ def test_python_has_the_name_as_one_text(api: str, streams: bool) -> None:
     [value] = [
         keyword.value.value
         for keyword in ast.walk(tree)
-        if isinstance(keyword, ast.keyword) and keyword.arg == "model" and isinstance(keyword.value, ast.Constant)
+        if isinstance(keyword, ast.keyword)
+        and keyword.arg == "model"
+        and isinstance(keyword.value, ast.Constant)
     ]
     assert value == ODD
 

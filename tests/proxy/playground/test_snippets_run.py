@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from proxy.playground.asked import APIS
 from proxy.playground.snippets import Call, snippets
 from tests.live.conftest import *  # noqa: F403 - fixtures are found by their names
 from tests.live.house import House
+from tests.proxy.playground.node import node
 
 pytestmark = pytest.mark.live
 MODEL = "gemini/gemini-2.5-flash"  # it thinks before it answers
@@ -144,8 +144,3 @@ def piece(event: dict[str, object]) -> str:
 def written(folder: Path, program: str) -> str:
     (folder / "try.mjs").write_text(program)
     return str(folder / "try.mjs")
-
-
-def node() -> str:
-    """The interpreter's path; the test is skipped without one."""
-    return shutil.which("node") or pytest.skip("no Node.js on this machine: apt-get install nodejs")
