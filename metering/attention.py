@@ -143,7 +143,12 @@ def variances(person: AbstractUser, at: dt.datetime) -> Iterable[Concern]:
     done = {
         (one.run.provider_id, one.run.month): one.run for one in signed.select_related("run").order_by("id")
     }
-    found = [run for run in newest.select_related("provider") if not _holds_still(done, run)]
+    nothing = ReconciliationRun.State.NOTHING
+    found = [
+        run
+        for run in newest.select_related("provider")
+        if run.state != nothing and not _holds_still(done, run)
+    ]
     if not found:
         return
     open_gap = sum((Decimal(run.open_gap) for run in found), start=Decimal(0))

@@ -113,6 +113,9 @@ class SignOff(models.Model):
     )
     signed_at = models.DateTimeField(null=True, blank=True)
     self_approved = models.BooleanField(default=False)
+    second_note = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="What the second person says."
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -127,7 +130,7 @@ class SignOff(models.Model):
             models.CheckConstraint(
                 name="sign_off_signed_by_somebody",
                 condition=Q(state="signed", signed_by__isnull=False, signed_at__isnull=False)
-                | (~Q(state="signed") & Q(signed_by__isnull=True, signed_at__isnull=True)),
+                | (~Q(state="signed") & Q(second_note="", signed_by__isnull=True, signed_at__isnull=True)),
             ),
             models.CheckConstraint(
                 name="sign_off_by_two_people",

@@ -252,6 +252,7 @@ class ReconciliationRun(models.Model):
         EXPLAINED = "explained", "explained"
         OPEN = "open", "open"
         INCOMPLETE = "incomplete", "days without a report"
+        NOTHING = "nothing", "nothing to compare"  # neither side has a row, and no report speaks
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="+", db_index=False)
     month = models.DateField(help_text="Its first day; UTC.")
@@ -277,7 +278,7 @@ class ReconciliationRun(models.Model):
             models.CheckConstraint(name="reconciliation_begins_a_month", condition=Q(month__day=1)),
             models.CheckConstraint(
                 name="reconciliation_state_known",
-                condition=Q(state__in=["matched", "explained", "open", "incomplete"]),
+                condition=Q(state__in=["matched", "explained", "open", "incomplete", "nothing"]),
             ),
         ]
 

@@ -5,13 +5,15 @@ only when a row is left to explain.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from metering.reconciliation.ledger import Days
-from metering.reconciliation.sides import Amounts, Key, OurDay, Row
+from metering.reconciliation.sides import TOKENS, Amounts, Key, OurDay, Row
 from metering.reconciliation.theirs import Source, Theirs
 
 DAY = dt.timedelta(days=1)
@@ -57,6 +59,31 @@ class Around:
             self.rows.get(key._replace(day=key.day + DAY)),
         )
 
+    def counterpart(self, row: Row) -> Row | None:
+        """The row of the same day and token type that has as many tokens, on the other side alone."""
+        place = _one_sided(row)
+        return None if place is None else self._alone.get(place._replace(gap=-place.gap))
+
+    @cached_property
+    def _alone(self) -> Mapping["OneSided", Row]:
+        """Made once: each row walking all the others would take the square of their number."""
+        found: dict[OneSided, Row] = {}
+        for row in self.rows.values():
+            if (place := _one_sided(row)) is not None:
+                found.setdefault(place, row)
+        return found
+
+    def rates_of(self, model: str) -> Sequence[BookRate]:
+        """All of a model's, of each meter, variant and threshold; in the book's order."""
+        return self._rates.get(model, ())
+
+    @cached_property
+    def _rates(self) -> Mapping[str, list[BookRate]]:
+        found: dict[str, list[BookRate]] = defaultdict(list)
+        for rate in self.book:
+            found[rate.model].append(rate)
+        return dict(found)
+
     def in_zone(self, name: str, key: Key) -> Amounts:
         """Ours for the day as people of that zone count it."""
         if name not in self._zones:
@@ -83,3 +110,19 @@ class Finding(NamedTuple):
     evidence: str
     covers: Decimal | None
     settles: bool = False
+
+
+class OneSided(NamedTuple):
+    """Tokens that one side tells of while the other says that there are none; ``gap`` is theirs less ours."""
+
+    day: dt.date
+    meter: str
+    gap: Decimal
+
+
+def _one_sided(row: Row) -> OneSided | None:
+    gap = row.gap_quantity
+    if not gap or row.key.meter not in TOKENS:
+        return None
+    lacking = row.theirs if gap < 0 else row.ours
+    return OneSided(row.key.day, row.key.meter, gap) if lacking.quantity == 0 else None

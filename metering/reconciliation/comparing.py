@@ -46,10 +46,10 @@ class Comparison:
 
     @property
     def state(self) -> str:
-        """``nothing``: neither side has a row, and no report speaks."""
+        """``nothing``: neither side has a row or a call, and no report speaks."""
         if self.open_gap > self.tolerance:
             return "open"
-        if self.gap is None and not self.verdicts:
+        if self.gap is None and not self.verdicts and not self.uncovered_days:
             return "nothing"
         if self.gap is None or self.uncovered_days:
             return "incomplete"

@@ -56,6 +56,7 @@ def fetch(
     by: str,
     address: str = "",
     pause: Callable[[float], None] = time.sleep,
+    progress: importing.Progress = importing.unheard,
 ) -> Imported:
     """Ask for all reports of the days and import them. Raises FetchFailed and UnreadableReport."""
     base = (address or provider.base_url).rstrip("/")
@@ -70,7 +71,7 @@ def fetch(
             reports.append(_read(provider.kind, pages, endpoint))
     source = ", ".join(base + endpoint.path for endpoint in asked)
     origin = Origin(provider, source, whole.hexdigest(), at, by, fetched=True)
-    return importing.record(_by_kind(reports), origin)
+    return importing.record(_by_kind(reports), origin, progress)
 
 
 def _openai(first: dt.date, last: dt.date) -> list[Endpoint]:

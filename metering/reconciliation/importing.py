@@ -1,7 +1,7 @@
 """Reports into the database: read whole, written whole, and the months that they speak of compared anew."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from metering.reconciliation.readers.lines import Line, Report, UnreadableReport
 AT_ONCE = 1_000
 MOST_MONTHS = 24  # of one import; more is a mistaken file
 LONGEST_SOURCE = 500
+Progress = Callable[[int, int], object]  # given the lines that were read and the months to compare
 
 
 class Imported(NamedTuple):
@@ -36,18 +37,28 @@ class Origin(NamedTuple):
     fetched: bool = False
 
 
-def import_files(*, provider: Provider, given: Sequence[File], at: dt.datetime, by: str) -> Imported:
-    """Read and keep files that a person has. Raises UnreadableReport: then nothing is kept."""
+def unheard(lines: int, months: int) -> None:
+    """Nobody waits for progress."""
+
+
+def import_files(
+    *, provider: Provider, given: Sequence[File], at: dt.datetime, by: str, progress: Progress = unheard
+) -> Imported:
+    """Read and keep files that a person has. Raises UnreadableReport: then nothing is kept.
+
+    ``progress`` is called once, before the months are compared, which takes the most time.
+    """
     reports = files.read(provider.kind, given)
     source = ", ".join(file.name for file in given)
-    return record(reports, Origin(provider, source, files.digest_of(given), at, by))
+    return record(reports, Origin(provider, source, files.digest_of(given), at, by), progress)
 
 
-def record(reports: Sequence[Report], origin: Origin) -> Imported:
+def record(reports: Sequence[Report], origin: Origin, progress: Progress = unheard) -> Imported:
     """Keep reports that were read, and compare their months. Raises UnreadableReport."""
     months = sorted({month for report in reports for month in _months(report, origin.source)})
     with transaction.atomic():
         kept = tuple(_kept(report, origin) for report in reports)
+        progress(sum(len(report.lines) for report in reports), len(months))
         moment = max([origin.at, *(report.created_at for report in kept)])
         compared = tuple(
             runs.keep(provider=origin.provider, month=month, as_of=moment, by=origin.by) for month in months

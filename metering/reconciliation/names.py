@@ -21,11 +21,17 @@ class Names:
         for name, vendors in served:
             self._join(name, vendors or name)
         self._plain: dict[str, str] = {}
+        self._answers: dict[str, str] = {}  # a report has each name in thousands of lines
         for name in sorted(self._parents, key=_order):
             self._plain.setdefault(plain(name), name)
             self._plain.setdefault(plain(DATE.sub("", name)), name)
 
     def of(self, name: str) -> str:
+        if name not in self._answers:
+            self._answers[name] = self._look_up(name)
+        return self._answers[name]
+
+    def _look_up(self, name: str) -> str:
         if name in self._parents:
             return self._root(name)
         known = self._plain.get(plain(name)) or self._plain.get(plain(DATE.sub("", name)))

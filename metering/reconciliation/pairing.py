@@ -100,7 +100,9 @@ class _Rates:
     """USD a token of ours, of the day or else of the nearest other day; None when nothing was called."""
 
     def __init__(self, ours: Days) -> None:
-        self._ours = ours
+        self._by_model: dict[str, list[tuple[dt.date, OurDay]]] = defaultdict(list)
+        for (day, name), known in ours.items():
+            self._by_model[name].append((day, known))
         self._paid: dict[tuple[str, str], list[tuple[dt.date, Decimal]]] = {}
 
     def of(self, key: Key) -> Decimal | None:
@@ -111,8 +113,8 @@ class _Rates:
         return None if nearest is None else nearest[1]
 
     def _days_of(self, model: str, meter: str) -> Iterator[tuple[dt.date, Decimal]]:
-        for (day, name), known in self._ours.items():
-            if name == model and (rate := _paid(known, TOKENS if meter == ALL else (meter,))) is not None:
+        for day, known in self._by_model.get(model, ()):
+            if (rate := _paid(known, TOKENS if meter == ALL else (meter,))) is not None:
                 yield day, rate
 
 

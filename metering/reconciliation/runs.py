@@ -9,13 +9,12 @@ from django.db import transaction
 
 from catalog.models import Provider
 from metering.models import ReconciliationLine, ReconciliationRun
-from metering.reconciliation import comparing, telling
+from metering.reconciliation import comparing
 from metering.reconciliation.classifying import Verdict
 from metering.spend import money
 
 AT_ONCE = 1_000
 LONGEST_EVIDENCE = 1_000
-KEPT_AS = {telling.NOTHING: ReconciliationRun.State.INCOMPLETE}  # told apart by telling.state_of
 
 
 def keep(*, provider: Provider, month: dt.date, as_of: dt.datetime, by: str) -> ReconciliationRun:
@@ -27,7 +26,7 @@ def keep(*, provider: Provider, month: dt.date, as_of: dt.datetime, by: str) -> 
             month=month,
             as_of=as_of,
             created_by=by,
-            state=KEPT_AS.get(found.state, found.state),
+            state=found.state,
             ours=found.ours,
             theirs=found.theirs,
             gap=found.gap,

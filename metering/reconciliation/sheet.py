@@ -73,7 +73,7 @@ def _total(
     key = ("total", provider, None, "", "", "", None, None, None)
     evidence = "; ".join(part for part in _said_of(run, as_of) if part)
     who = ("", None) if signed is None or signed.signed_by is None else (_name(signed), signed.signed_at)
-    return (*key, run.ours, run.theirs, run.gap, telling.state_of(run), "", "", evidence, "", *who)
+    return (*key, run.ours, run.theirs, run.gap, run.state, "", "", evidence, "", *who)
 
 
 def _said_of(run: ReconciliationRun, as_of: dt.datetime) -> Iterator[str]:

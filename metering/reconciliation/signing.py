@@ -44,8 +44,11 @@ def sign(*, run: ReconciliationRun, note: str, by: User, at: dt.datetime) -> Sig
         )
 
 
-def second(*, sign_off: SignOff, by: User, at: dt.datetime) -> SignOff:
-    """The second person's signature. Raises CannotSign and approvals.NeedsAnotherPerson."""
+def second(*, sign_off: SignOff, by: User, at: dt.datetime, note: str = "") -> SignOff:
+    """The second person's signature; a note is theirs to give or not.
+
+    Raises CannotSign and approvals.NeedsAnotherPerson.
+    """
     with transaction.atomic():
         found = SignOff.objects.select_for_update().get(pk=sign_off.pk)
         if found.state != SignOff.State.WAITING:
@@ -56,6 +59,7 @@ def second(*, sign_off: SignOff, by: User, at: dt.datetime) -> SignOff:
         _not_moved(found.run)
         found.self_approved = approvals.is_self_approved(asked_by=found.asked_by_id, decided_by=by.pk)
         found.state, found.signed_by_id, found.signed_at = SignOff.State.SIGNED, by.pk, at
+        found.second_note = note.strip()
         found.save()
     return found
 
@@ -74,7 +78,7 @@ def needs_two(run: ReconciliationRun, *, by: User) -> str:
 
     A bill is evidence against the books only if whoever signs for it did not bring it: files can be written.
     """
-    if telling.state_of(run) == telling.NOTHING:
+    if run.state == ReconciliationRun.State.NOTHING:
         return ""
     if run.uncovered_days:
         return "there are days without a report"

@@ -1,6 +1,5 @@
 """What a kept comparison says to people: its state, sums that add up, its rows' reasons. Pure."""
 
-import hashlib
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,9 +7,6 @@ from metering.models import ReconciliationLine, ReconciliationRun
 from metering.reconciliation.classifying import FOUND, LEAVES
 from metering.reconciliation.readers.lines import WIDE
 from metering.reconciliation.sides import ZERO
-
-NOTHING = "nothing"
-NO_ROWS = hashlib.sha256().hexdigest()  # the digest of a run without a row
 
 
 class Said(NamedTuple):
@@ -20,23 +16,12 @@ class Said(NamedTuple):
     found: str
 
 
-def state_of(run: ReconciliationRun) -> str:
-    """``nothing`` where neither side has a row and no report speaks, else the run's own.
-
-    Such a run is kept as incomplete: of four states the table knows, it is the one that claims no agreement.
-    """
-    return NOTHING if run.digest == NO_ROWS and not is_told(run.theirs) else run.state
-
-
 def is_told(figure: object) -> bool:
     return figure is not None
 
 
 def state_words(run: ReconciliationRun) -> str:
-    state = state_of(run)
-    if state == NOTHING:
-        return "nothing to compare"
-    if state == ReconciliationRun.State.INCOMPLETE and not run.uncovered_days:
+    if run.state == ReconciliationRun.State.INCOMPLETE and not run.uncovered_days:
         return "no report of costs"
     return run.get_state_display()
 

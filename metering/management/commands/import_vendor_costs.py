@@ -56,7 +56,9 @@ class Command(BaseCommand):
             given = [File(path.name, path.read_bytes()) for path in options["files"]]
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error
-        return importing.import_files(provider=provider, given=given, at=timezone.now(), by=BY)
+        return importing.import_files(
+            provider=provider, given=given, at=timezone.now(), by=BY, progress=self._read_so_far
+        )
 
     def _fetched(self, provider: Provider, options: dict[str, Any]) -> Imported:
         first, last = options["first"], options["last"]
@@ -65,8 +67,20 @@ class Command(BaseCommand):
         address = options["base_url"]
         key = admin_keys.of(provider=provider, address=address or provider.base_url, confirmed=bool(address))
         return fetching.fetch(
-            provider=provider, key=key, first=first, last=last, at=timezone.now(), by=BY, address=address
+            provider=provider,
+            key=key,
+            first=first,
+            last=last,
+            at=timezone.now(),
+            by=BY,
+            address=address,
+            progress=self._read_so_far,
         )
+
+    def _read_so_far(self, lines: int, months: int) -> None:
+        read = f"{lines:,} line{'' if lines == 1 else 's'} read"
+        self.stdout.write(f"{read}; comparing {months} month{'' if months == 1 else 's'} ...")
+        self.stdout.flush()
 
     def _tell(self, done: Imported) -> None:
         for report in done.reports:

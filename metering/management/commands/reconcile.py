@@ -66,7 +66,7 @@ class Command(BaseCommand):
         )
         if run.state == ReconciliationRun.State.OPEN:
             raise CommandError("the open gap exceeds the tolerance", returncode=1)
-        if telling.state_of(run) == ReconciliationRun.State.INCOMPLETE:
+        if run.state == ReconciliationRun.State.INCOMPLETE:
             raise CommandError(_missing(run), returncode=INCOMPLETE)
         self.stdout.write(telling.state_words(run))
 

@@ -37,13 +37,9 @@ def _price_of_another(row: Row, around: Around) -> Finding | None:
     if implied is None or implied == 0:
         return None
     booked = {(variant, 0) for variant in around.ours_by_tier(row.key)} or {("standard", 0)}
-    for known in around.book:
+    for known in around.rates_of(row.key.model):
         other = (known.variant, known.above_input_tokens) not in booked
-        if (
-            other
-            and (known.model, known.meter) == row.key[1:3]
-            and near(implied, known.rate, within=NEAR_RATE)
-        ):
+        if other and known.meter == row.key.meter and near(implied, known.rate, within=NEAR_RATE):
             what = known.variant
             if known.above_input_tokens:
                 what += f" above {known.above_input_tokens:,} input tokens"
@@ -55,7 +51,7 @@ def _price_of_another(row: Row, around: Around) -> Finding | None:
 
 def _long_context(row: Row, around: Around) -> Finding | None:
     told = sorted(set(row.cell.contexts) & set(LONG_CONTEXT)) if row.cell else []
-    above = any(known.above_input_tokens for known in around.book if known.model == row.key.model)
+    above = any(known.above_input_tokens for known in around.rates_of(row.key.model))
     if not told or above:
         return None
     evidence = f"the vendor charged context window {', '.join(told)}, for which we have no price"
@@ -73,19 +69,15 @@ def no_price_yet(row: Row, around: Around) -> Finding | None:
 
 def another_model(row: Row, around: Around) -> Finding | None:
     """The same number of tokens is with the vendor under one name and with us under another."""
-    if row.key.meter not in TOKENS or not row.gap_quantity:
+    other = around.counterpart(row)
+    if other is None or row.gap_quantity is None:
         return None
-    for other in around.rows.values():
-        same_place = (other.key.day, other.key.meter) == (row.key.day, row.key.meter)
-        if same_place and other.key.model != row.key.model and other.gap_quantity == -row.gap_quantity:
-            ours, theirs = (row, other) if row.gap_quantity < 0 else (other, row)
-            if ours.theirs.quantity == 0 and theirs.ours.quantity == 0:
-                evidence = (
-                    f"{words.count(abs(row.gap_quantity))} tokens are {theirs.key.model} with the vendor and"
-                    f" {ours.key.model} with us: the name resolved to another model"
-                )
-                return Finding("PRICE", evidence, row.worth)
-    return None
+    ours, theirs = (row, other) if row.gap_quantity < 0 else (other, row)
+    evidence = (
+        f"{words.count(abs(row.gap_quantity))} tokens are {theirs.key.model} with the vendor and"
+        f" {ours.key.model} with us: the name resolved to another model"
+    )
+    return Finding("PRICE", evidence, row.worth)
 
 
 def another_price(row: Row, around: Around) -> Finding | None:

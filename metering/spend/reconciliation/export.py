@@ -1,4 +1,4 @@
-"""The reconciliation pages as CSV: what is shown, with every digit."""
+"""The reconciliation pages as files: what is shown, with every digit."""
 
 from collections.abc import Iterable, Iterator
 

@@ -33,6 +33,7 @@ class Signature:
     names: str
     at: dt.datetime
     note: str
+    second_note: str
     self_approved: bool
     holds: bool  # the figures have not moved since by more than the tolerance
     asked_by: int
@@ -57,11 +58,11 @@ class VendorMonth:
 
     @property
     def code(self) -> str:
-        return "none" if self.run is None else telling.state_of(self.run)
+        return "none" if self.run is None else self.run.state
 
     @property
     def is_nothing(self) -> bool:
-        return self.code == telling.NOTHING
+        return self.code == ReconciliationRun.State.NOTHING
 
     @property
     def on_reported_days(self) -> Decimal:
@@ -184,6 +185,7 @@ def _signature(one: SignOff, now: ReconciliationRun, moved: Moved) -> Signature:
         names=" and ".join(names),
         at=one.signed_at or one.asked_at,
         note=one.note,
+        second_note=one.second_note,
         self_approved=one.self_approved,
         holds=signing.moved(one.run, now, since=moved[now.pk]) <= one.run.tolerance,
         asked_by=one.asked_by_id,

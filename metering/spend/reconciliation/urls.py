@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from metering.spend import downloads
 from metering.spend.months import urls as closing_urls  # noqa: F401 - it registers how months are written
 from metering.spend.reconciliation import pack as reconciliation_pack
 from metering.spend.reconciliation import views
@@ -12,10 +13,10 @@ reconciliation_pack.register()
 
 urlpatterns = [
     path("reconciliation/", views.overview, name="reconciliation"),
-    path("reconciliation/export.csv", views.overview_csv, name="reconciliation_csv"),
+    *downloads.paths("reconciliation/export", views.overview_file, name="reconciliation"),
     path("reconciliation/upload/", views.upload, name="reconciliation_upload"),
     path(VENDOR, views.vendor_month, name="reconciliation_vendor"),
-    path(f"{VENDOR}export.csv", views.vendor_month_csv, name="reconciliation_vendor_csv"),
+    *downloads.paths(f"{VENDOR}export", views.vendor_month_file, name="reconciliation_vendor"),
     path(f"{VENDOR}compare/", views.compare, name="reconciliation_compare"),
     path(
         f"{VENDOR}runs/<int:run>/rows/<int:number>/",

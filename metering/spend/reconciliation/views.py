@@ -11,7 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.models import Provider
 from metering.models import Reason, ReconciliationLine, ReconciliationRun, SignOff
 from metering.reconciliation import explaining, importing, runs, signing
-from metering.spend import export, filters
+from metering.spend import downloads, filters
+from metering.spend.downloads import Download
 from metering.spend.reconciliation import export as reconciliation_export
 from metering.spend.reconciliation import pages
 from metering.spend.reconciliation import rows as reconciliation_rows
@@ -27,11 +28,15 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_finance
-def overview_csv(request: HttpRequest) -> HttpResponseBase:
+@downloads.as_file
+def overview_file(request: HttpRequest) -> Download:
     found = pages.overview(month=_asked_month(request), now=timezone.now())
-    rows = reconciliation_export.overview_rows(found)
-    name = f"reconciliation-{found.month:%Y-%m}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    return Download(
+        name=f"reconciliation-{found.month:%Y-%m}",
+        title="Vendors' bills beside the ledger",
+        rows=reconciliation_export.overview_rows(found),
+        facts=(("Month", f"{found.month:%Y-%m}"), ("Days in", "UTC")),
+    )
 
 
 @require_POST
@@ -77,13 +82,18 @@ def vendor_month(request: HttpRequest, provider: str, month: dt.date) -> HttpRes
 
 @require_safe
 @for_finance
-def vendor_month_csv(request: HttpRequest, provider: str, month: dt.date) -> HttpResponseBase:
+@downloads.as_file
+def vendor_month_file(request: HttpRequest, provider: str, month: dt.date) -> Download:
     run = _run(provider, month)
     day = filters.read_day(request.GET, "day")
     asked = reconciliation_rows.asked_lines(run=run, day=day)
-    rows = reconciliation_export.line_rows(asked.iterator(), provider=provider)
-    name = f"reconciliation-{provider}-{day or f'{month:%Y-%m}'}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    shown = f"{day or f'{month:%Y-%m}'}"
+    return Download(
+        name=f"reconciliation-{provider}-{shown}",
+        title=f"The bill of {provider} beside the ledger",
+        rows=reconciliation_export.line_rows(asked.iterator(), provider=provider),
+        facts=(("Day" if day else "Month", shown), ("Days in", "UTC"), ("Compared", run.as_of)),
+    )
 
 
 @require_POST
@@ -142,7 +152,10 @@ def sign(request: HttpRequest, provider: str, month: dt.date, run: int) -> HttpR
 @needs(SIGN)
 def second(request: HttpRequest, provider: str, month: dt.date, sign_off: int) -> HttpResponse:
     found = get_object_or_404(SignOff, pk=sign_off, run__provider__name=provider, run__month=month)
-    signing.second(sign_off=found, by=_user(request), at=timezone.now())
+    form = SignForm(request.POST)
+    if not form.is_valid():
+        raise Http404("the note is too long")
+    signing.second(sign_off=found, by=_user(request), at=timezone.now(), **form.cleaned_data)
     return redirect("spend:reconciliation_vendor", provider=provider, month=month)
 
 

@@ -84,3 +84,21 @@ def test_an_import_says_that_the_open_sum_has_no_sign(tmp_path: Path) -> None:
     )
 
     assert shown.splitlines()[-1] == "2026-10: matched, gap -$0.17, open (absolute) $0.33"
+
+
+@pytest.mark.usefixtures("openai")
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (["2026-10-03"], "1 line read; comparing 1 month ..."),
+        (["2026-09-30", "2026-10-01"], "2 lines read; comparing 2 months ..."),
+    ],
+)
+def test_an_import_says_how_far_it_is_before_it_compares(tmp_path: Path, days: list[str], said: str) -> None:
+    text = "day,model,token_type,quantity,cost_usd\n" + "".join(f"{day},gpt-4o,,,4.50\n" for day in days)
+
+    shown = told(
+        "import_vendor_costs", "--provider", "openai", *saved(tmp_path, [File("i.csv", text.encode())])
+    )
+
+    assert shown.splitlines()[0] == said

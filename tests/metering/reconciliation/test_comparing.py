@@ -163,7 +163,7 @@ def test_a_month_without_any_report_has_no_gap(openai: Books) -> None:
 def test_a_month_without_calls_and_reports_is_nothing_to_compare(openai: Books) -> None:
     run = runs.keep(provider=openai.provider, month=dt.date(2026, 9, 1), as_of=timezone.now(), by="ann")
 
-    assert (telling.state_of(run), telling.state_words(run)) == ("nothing", "nothing to compare")
+    assert (run.state, telling.state_words(run)) == ("nothing", "nothing to compare")
     assert (run.uncovered_days, run.ours, run.gap) == (0, 0, None)
 
 
@@ -174,7 +174,7 @@ def test_a_bill_of_nothing_for_no_calls_matches(openai: Books) -> None:
 
     [run] = importing.record([nothing], origin).runs
 
-    assert (telling.state_of(run), run.gap) == ("matched", 0)
+    assert (run.state, run.gap) == ("matched", 0)
 
 
 def test_usage_of_calls_that_nobody_made_here_lacks_its_costs(openai: Books) -> None:
@@ -299,3 +299,11 @@ def test_what_was_said_only_grows(openai: Books, model: type[Model]) -> None:
         with refused, transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with deferred checks is not truncated
             cursor.execute(statement)
+
+
+def test_a_month_whose_only_call_is_of_unknown_cost_is_not_nothing(openai: Books) -> None:
+    openai.call("gpt-4o", at=dt.datetime(2026, 8, 3, 12, tzinfo=dt.UTC), usage=None, price=None)
+
+    run = runs.keep(provider=openai.provider, month=dt.date(2026, 8, 1), as_of=timezone.now(), by="clerk")
+
+    assert (run.state, run.uncovered_days, run.unpriced) == ("incomplete", 1, 1)

@@ -303,6 +303,18 @@ def test_two_people_beyond_it(finance: Client, openai: Books) -> None:
     assert signing.standing(provider=openai.provider, month=run.month) == waiting
 
 
+def test_what_the_second_person_says_is_shown(finance: Client, openai: Books) -> None:
+    finance.post(f"{VENDOR}runs/{with_gap(openai).pk}/sign/", {"note": "accepted"})
+    url = f"{VENDOR}signatures/{SignOff.objects.get().pk}/"
+    other = Client()
+    other.force_login(person("boss", "sign_reconciliation"))
+
+    assert other.post(url, {"note": "x" * 501}).status_code == 404
+    assert other.post(url, {"note": "seen the invoice"}).status_code == 302
+
+    assert "“accepted”; the second person: “seen the invoice”." in text_of(other, VENDOR)
+
+
 def test_a_single_admin_is_offered_the_second_signature(
     finance: Client, openai: Books, settings: Settings
 ) -> None:

@@ -203,6 +203,22 @@ def test_two_people_sign_beyond_the_tolerance(openai: Books, ann: User, bob: Use
     assert signing.standing(provider=openai.provider, month=OCTOBER) == signed
 
 
+def test_the_second_person_says_something_too(openai: Books, ann: User, bob: User) -> None:
+    waiting = sign(with_gap(openai), ann, "accepted for October")
+
+    signing.second(sign_off=waiting, by=bob, at=timezone.now(), note=" seen the invoice ")
+
+    waiting.refresh_from_db()
+    assert (waiting.note, waiting.second_note) == ("accepted for October", "seen the invoice")
+
+
+def test_no_second_note_is_without_its_signature(openai: Books, ann: User) -> None:
+    waiting = sign(with_gap(openai), ann, "accepted for October")
+
+    with pytest.raises(IntegrityError, match="sign_off_signed_by_somebody"), transaction.atomic():
+        SignOff.objects.filter(pk=waiting.pk).update(second_note="seen")
+
+
 def test_nobody_is_their_own_second_person(openai: Books, ann: User, settings: Settings) -> None:
     waiting = sign(with_gap(openai), ann, "accepted")
 
