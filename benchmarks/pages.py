@@ -54,6 +54,7 @@ LISTS = (
     "tag=feature&tagged=no",
     "sort=cost",
     "sort=cost&tag=feature&tag_value=copy",
+    "sort=cost&tag=feature&tagged=no",
     "q=nobody-has-this-id",
 )
 
@@ -68,6 +69,13 @@ class Asked:
 
     name: str
     url: str
+
+
+FURTHER = (  # of pages whose URL says more than a period
+    Asked("spend:reliability", "/spend/reliability/?period=7d"),
+    Asked("spend:reliability", "/spend/reliability/?period=30d"),
+    Asked("spend:claims", "/spend/claims/?provider=openai"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ def everything() -> tuple[list[Asked], list[str]]:
         except NoDefault as error:
             missing.append(f"{name} ({route}): {error}")
     asked += [Asked("spend:entries", f"/spend/entries/?{PERIOD}&{query}") for query in LISTS]
-    return asked, missing
+    return [*asked, *FURTHER], missing
 
 
 def patterns(given: Any, prefix: str = "/", namespace: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from catalog.audit.tracking import track
 from catalog.models import (
     ApiKey,
     Credential,
+    FormerSecret,
     LanguageModel,
     Price,
     PriceProposal,
@@ -21,7 +22,9 @@ def register() -> None:
     track(Group, many=["permissions"])
     track(Team, many=["leads"])
     track(ApiKey, secret=["digest"])
+    track(FormerSecret, secret=["digest"])
     track(Provider, secret=["api_key_encrypted"])
     track(Credential, secret=["api_key_encrypted"])
-    for model in (LanguageModel, Price, PriceProposal, Route, RouteTarget):
+    track(PriceProposal, left_out=["impact"])  # amounts of every team, and on the draft's page
+    for model in (LanguageModel, Price, Route, RouteTarget):
         track(model)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
+from django.utils import timezone
 
 from catalog import periods, proposals
 from catalog import rates as rate_values
@@ -28,6 +29,7 @@ IGNORED = frozenset({"id", "effective_to", "source", "source_date", "created_at"
 MOST_DRAFTS = 1_000
 AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
 WHOLE = re.compile(r"[0-9]{1,9}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class RowError(NamedTuple):
@@ -205,6 +207,7 @@ def _clock(values: dict[str, str], name: str) -> dt.time | None:
 
 
 def _moment(values: dict[str, str], name: str) -> dt.datetime | None:
+    """A bare day begins at midnight of the business time zone."""
     text = values[name]
     if not text:
         return None
@@ -212,8 +215,11 @@ def _moment(values: dict[str, str], name: str) -> dt.datetime | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         moment = None
+    if moment is not None and DAY.fullmatch(text):
+        return moment.replace(tzinfo=timezone.get_default_timezone())
     if moment is None or moment.tzinfo is None:
         raise _BadCell(
-            f"{name}: {text!r} is no moment with its time zone such as 2026-01-01T00:00:00Z (as text)"
+            f"{name}: {text!r} is neither a day such as 2026-01-01 nor a moment with its time zone such as"
+            " 2026-01-01T00:00:00Z (as text)"
         )
     return moment

@@ -7,21 +7,27 @@ not the price book) are kept and not argued with. Suspicious changes are propose
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
 
-from catalog import feeds, periods, pricebook, proposals, seeding
+from catalog import alarms, feeds, periods, pricebook, proposals, seeding
 from catalog import rates as rate_values
+from catalog.alarms import MOST_CHANGE, Alarm
 from catalog.audit import tracking
 from catalog.models import LanguageModel, Price, PriceProposal, Provider
 from catalog.rates import Rates
 
 BOOK = pricebook.NAME
 HELD = "HELD BACK: "
-MOST_CHANGE = 10  # a rate that moves by more than this factor is more likely a slip than a price
 EMPTY = Rates()
+LOUD = {
+    Alarm.TENFOLD: f"a rate moves {MOST_CHANGE}x or more",
+    Alarm.TENTH: f"a rate moves {MOST_CHANGE}x or more",
+    Alarm.FREE: "a rate crosses zero",
+    Alarm.NOT_FREE: "a rate crosses zero",
+    Alarm.DROPPED: "a rate goes missing",
+}
 
 
 class Finding(NamedTuple):
@@ -177,24 +183,12 @@ def _holds(row: pricebook.PriceRow | Price, moment: dt.datetime) -> bool:
 
 def _reason(old: Rates | None, new: Rates) -> str:
     """Why a person should look: what changes, loudly when it is suspicious."""
+    found = alarms.raised(old, new)
     if old is None:
-        free = [name for name in ("input", "output") if getattr(new, name) == 0]
-        return f"{HELD}new price of zero ({', '.join(free)})" if free else "new price"
-    alarms = sorted({alarm for pair in zip(old, new, strict=True) if (alarm := _alarm(*pair))})
+        return f"{HELD}new price of zero ({', '.join(r.rate for r in found)})" if found else "new price"
     said = rate_values.difference(old, new)
-    return f"{HELD}{'; '.join(alarms)}: {said.removeprefix('changed: ')}" if alarms else said
-
-
-def _alarm(before: Decimal | None, after: Decimal | None) -> str:
-    if before is None or before == after:
-        return ""
-    if after is None:
-        return "a rate goes missing"
-    if before == 0 or after == 0:
-        return "a rate crosses zero"
-    if max(before, after) > MOST_CHANGE * min(before, after):
-        return f"a rate moves more than {MOST_CHANGE}x"
-    return ""
+    loud = sorted({LOUD[one.alarm] for one in found})
+    return f"{HELD}{'; '.join(loud)}: {said.removeprefix('changed: ')}" if loud else said
 
 
 def _propose(finding: Finding, source: str, at: dt.datetime) -> str:

@@ -28,7 +28,7 @@ class Gap(NamedTuple):
 
 
 def gaps(*, at: dt.datetime, models: Iterable[int] | None = None) -> list[Gap]:
-    """The gaps of all models that can be called (or of those among ``models``), by name. Four queries."""
+    """The gaps of all models that can be called (or of those among ``models``), by name. Five queries."""
     in_force = Price.objects.filter(
         Q(effective_to__isnull=True) | Q(effective_to__gt=at),
         effective_from__lte=at,
@@ -36,17 +36,16 @@ def gaps(*, at: dt.datetime, models: Iterable[int] | None = None) -> list[Gap]:
         above_input_tokens=0,
         daily_from__isnull=True,
     )
-    further = Prefetch("provider__credentials", Credential.objects.filter(enabled=True))
-    callable_ones = LanguageModel.objects.filter(enabled=True, provider__enabled=True)
+    providers = _callable_providers()
+    callable_ones = LanguageModel.objects.filter(enabled=True, provider__in=providers)
     if models is not None:
         callable_ones = callable_ones.filter(pk__in=list(models))
     routes = _routes()
     found = []
-    for model in callable_ones.select_related("provider").prefetch_related(
-        further, Prefetch("prices", in_force, to_attr="in_force")
-    ):
+    for model in callable_ones.prefetch_related(Prefetch("prices", in_force, to_attr="in_force")):
+        model.provider = providers[model.provider_id]
         missing = _missing(model)
-        if missing is not None and _can_be_called(model.provider):
+        if missing is not None:
             found.append(Gap(model.full_name, missing, tuple(routes[model.pk])))
     return found
 
@@ -68,6 +67,12 @@ def _missing(model: LanguageModel) -> tuple[str, ...] | None:
         return ()
     rates: Rates = of(prices[0])
     return tuple(name for name in needed(model) if getattr(rates, name) is None) or None
+
+
+def _callable_providers() -> dict[int, Provider]:
+    further = Prefetch("credentials", Credential.objects.filter(enabled=True))
+    enabled = Provider.objects.filter(enabled=True).prefetch_related(further)
+    return {provider.pk: provider for provider in enabled if _can_be_called(provider)}
 
 
 def _can_be_called(provider: Provider) -> bool:

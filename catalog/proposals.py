@@ -5,11 +5,12 @@ A person's draft is accepted by another one (catalog/approvals.py), a feed's by 
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
-from catalog import approvals, periods
+from catalog import alarms, approvals, periods
 from catalog import rates as rate_values
 from catalog.audit import tracking
 from catalog.models import LanguageModel, Price, PriceProposal
@@ -75,6 +76,12 @@ def terms_of(proposal: PriceProposal) -> periods.Terms:
     return periods.Terms(paid, proposal.tier, paid._replace(**listed))
 
 
+def alarms_of(proposal: PriceProposal) -> list[alarms.Raised]:
+    """What is more likely a slip than a price, whoever drafted it: beside the price in force then."""
+    current = rate_values.of(proposal.current) if proposal.current else None
+    return alarms.raised(current, terms_of(proposal).paid)
+
+
 def ends_only(proposal: PriceProposal) -> bool:
     """Whether it proposes no price at all: a feed that does not know the price any more."""
     return not any(proposal.rates.values())
@@ -121,12 +128,14 @@ def draft(
 
 
 @transaction.atomic
-def accept(proposal: PriceProposal, *, by: str, at: dt.datetime) -> Price | None:
+def accept(
+    proposal: PriceProposal, *, by: str, at: dt.datetime, impact: dict[str, Any] | None = None
+) -> Price | None:
     """End the price in force and start the proposed one, in one transaction.
 
     It begins when it says, or at ``at`` where that has passed: what was charged stays explained. Only the
     first prices of a model may begin in the past. A proposal without rates (the source no longer knows the
-    price) only ends the one in force and returns None.
+    price) only ends the one in force and returns None. ``impact``: what ``by`` was told that it would change.
     Raises AlreadyDecided, PeriodError, approvals.NeedsAnotherPerson.
     """
     locked = _open(proposal)
@@ -137,13 +146,15 @@ def accept(proposal: PriceProposal, *, by: str, at: dt.datetime) -> Price | None
         periods.end(model=locked.model, slot=slot_of(locked), at=at)
     else:
         locked.price = _start(locked, by=by, at=at)
-    _decide(locked, state=PriceProposal.State.ACCEPTED, by=by, at=at)
+    _decide(locked, state=PriceProposal.State.ACCEPTED, by=by, at=at, impact=impact)
     proposal.refresh_from_db()
     return locked.price
 
 
 @transaction.atomic
-def dismiss(proposal: PriceProposal, *, by: str, at: dt.datetime) -> None:
+def dismiss(
+    proposal: PriceProposal, *, by: str, at: dt.datetime, impact: dict[str, Any] | None = None
+) -> None:
     """Decide against it; who made it withdraws it. A feed does not propose dismissed rates again.
 
     Raises AlreadyDecided.
@@ -151,7 +162,7 @@ def dismiss(proposal: PriceProposal, *, by: str, at: dt.datetime) -> None:
     locked = _open(proposal)
     own = not locked.from_feed and locked.made_by == by
     state = PriceProposal.State.WITHDRAWN if own else PriceProposal.State.DISMISSED
-    _decide(locked, state=state, by=by, at=at)
+    _decide(locked, state=state, by=by, at=at, impact=impact)
     proposal.refresh_from_db()
 
 
@@ -224,8 +235,11 @@ def _open(proposal: PriceProposal) -> PriceProposal:
     return locked
 
 
-def _decide(proposal: PriceProposal, *, state: str, by: str, at: dt.datetime) -> None:
+def _decide(
+    proposal: PriceProposal, *, state: str, by: str, at: dt.datetime, impact: dict[str, Any] | None
+) -> None:
     proposal.state = state
     proposal.decided_by = by
     proposal.decided_at = at
-    proposal.save(update_fields=["state", "decided_by", "decided_at", "self_approved", "price"])
+    proposal.impact = impact
+    proposal.save(update_fields=["state", "decided_by", "decided_at", "self_approved", "impact", "price"])

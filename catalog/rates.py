@@ -21,6 +21,9 @@ class Rates(NamedTuple):
     per_request: Decimal | None = None
 
 
+# Without a rate of their own these cost what they are part of (docs/decisions/0004). metering/costing.py does
+# so; a test holds the two together.
+PART_OF = {"cache_read": "input", "cache_write_5m": "input", "reasoning": "output"}
 FINEST = Decimal("0.000001")
 HUNDRED = Decimal(100)
 
@@ -67,6 +70,16 @@ def plain(value: Decimal | None) -> str | None:
     return None if value is None else f"{value.normalize():f}"
 
 
+def said(name: str, value: Decimal | None) -> str:
+    """``2.5``; of an empty rate what it means: ``as input``, ``as output`` or ``unknown``."""
+    return plain(value) or (f"as {PART_OF[name]}" if name in PART_OF else "unknown")
+
+
+def dropped(old: Rates, new: Rates) -> dict[str, Decimal]:
+    """The rates that ``old`` has and ``new`` leaves empty."""
+    return {name: value for name, value in known(old).items() if getattr(new, name) is None}
+
+
 def short(rates: Rates) -> str:
     """The rates that are known, on one line: ``input 1, output 5``."""
     return ", ".join(f"{name} {plain(value)}" for name, value in known(rates).items())
@@ -77,7 +90,7 @@ def difference(old: Rates | None, new: Rates) -> str:
     if old is None:
         return "new price"
     changed = [
-        f"{name} {plain(before) or 'unknown'} -> {plain(after) or 'unknown'}"
+        f"{name} {said(name, before)} -> {said(name, after)}"
         for name, before, after in zip(Rates._fields, old, new, strict=True)
         if before != after
     ]

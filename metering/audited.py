@@ -1,7 +1,15 @@
 """What of metering the audit trail keeps: what people set. The books are a trail of their own."""
 
 from catalog.audit.tracking import host, track
-from metering.models import Limit, ReportCredential, TeamBudgets, VendorAccount, VendorAlias, Webhook
+from metering.models import (
+    Limit,
+    LimitRaise,
+    ReportCredential,
+    TeamBudgets,
+    VendorAccount,
+    VendorAlias,
+    Webhook,
+)
 
 
 def register() -> None:
@@ -13,5 +21,5 @@ def register() -> None:
         called=host,
     )
     track(ReportCredential, secret=["api_key_encrypted"])
-    for model in (Limit, TeamBudgets, VendorAlias, VendorAccount):
+    for model in (Limit, LimitRaise, TeamBudgets, VendorAlias, VendorAccount):
         track(model)

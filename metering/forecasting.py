@@ -1,6 +1,10 @@
 """What is still to come, from the days that were: a weekday pattern and the spread around it. Pure.
 
-The formula. Of the last 28 whole days, each weekday's mean is what such a day costs (m_w, from n_w days).
+Single events are left out: a day of the last 28 that is above their median by more than six median absolute
+deviations (metering.anomalies), and three times the median of its weekday's other days, says nothing of the
+days to come.
+
+The formula. Of the other days, each weekday's mean is what such a day costs (m_w, from n_w days).
 What the days differ from their weekday's mean is the spread: s^2 = the sum of the squared differences /
 (n - k), with n days and k weekdays. The days to come, h of them, h_w on each weekday, cost sum(h_w x m_w),
 give or take 1.28 x s x sqrt(h + sum(h_w^2 / n_w)): the spread of those days, and that of the means. About
@@ -18,10 +22,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
+from metering import anomalies
+
 ZERO = Decimal(0)
 HISTORY = 28  # whole days: four of each weekday
 BAND = Decimal("1.28")  # standard deviations that hold 80 %
 WEEKS = 8
+EVENT_MADS = Decimal(6)
+EVENT_TIMES = Decimal(3)
 LEAST_WEEKS = 3  # fewer of a weekday say nothing of what is usual
 
 
@@ -36,11 +44,12 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What each weekday costs (0 is Monday) and how far days are from that."""
+    """What each weekday costs (0 is Monday) and how far days are from that. ``left_out``: single events."""
 
     means: Mapping[int, Decimal]
     days: Mapping[int, int]
     variance: Decimal
+    left_out: tuple[dt.date, ...] = ()
 
     def of(self, day: dt.date) -> Decimal:
         return self.means[day.weekday()]
@@ -61,6 +70,7 @@ class MonthEnd:
     band: Band
     so_far: Decimal
     days_to_come: int
+    left_out: tuple[dt.date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +112,32 @@ def pattern(*, costs: Mapping[dt.date, Decimal], today: dt.date) -> Pattern | No
     days = [today - dt.timedelta(days=number) for number in range(HISTORY, 0, -1)]
     if min(costs, default=today) > days[0]:
         return None
+    events = _events(costs, days)
+    days = [day for day in days if day not in events]
     counts = Counter(day.weekday() for day in days)
     sums = dict.fromkeys(counts, ZERO)
     for day in days:
         sums[day.weekday()] += costs.get(day, ZERO)
     means = {weekday: sums[weekday] / count for weekday, count in counts.items()}
     squares = sum(((costs.get(day, ZERO) - means[day.weekday()]) ** 2 for day in days), ZERO)
-    return Pattern(means, counts, squares / (len(days) - len(counts)))
+    return Pattern(means, counts, squares / (len(days) - len(counts)), tuple(sorted(events)))
+
+
+def _events(costs: Mapping[dt.date, Decimal], days: list[dt.date]) -> set[dt.date]:
+    """Days above the threshold of all ``days`` and far above the others of their weekday; two of one weekday
+    are no single events.
+    """
+    known = anomalies.usual([costs.get(day, ZERO) for day in days])
+    if known is None:
+        return set()
+    threshold = known.threshold(EVENT_MADS)
+    found = set()
+    for day in days:
+        others = [costs.get(one, ZERO) for one in days if one != day and one.weekday() == day.weekday()]
+        if costs.get(day, ZERO) > max(threshold, EVENT_TIMES * median(others)):
+            found.add(day)
+    by_weekday = Counter(day.weekday() for day in found)
+    return {day for day in found if by_weekday[day.weekday()] == 1}
 
 
 def month_end(
@@ -130,7 +159,7 @@ def month_end(
     ahead = found.over([today, *to_come] if rest_of_today else to_come)
     known = so_far - spent_today if rest_of_today else so_far
     band = Band(max(known + ahead.low, so_far), known + ahead.mid, known + ahead.high)
-    return MonthEnd(band, so_far, len(to_come))
+    return MonthEnd(band, so_far, len(to_come), found.left_out)
 
 
 def usual(*, costs: Mapping[dt.date, Decimal], day: dt.date) -> Usual | None:

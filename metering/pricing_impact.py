@@ -1,22 +1,30 @@
-"""What a draft of a price would change: the month's calls of its model, priced again as if it had held.
+"""What a draft of a price would change: the calls of its model, priced again as if it had held.
 
-Exact, and of a million calls at once: see metering/repricing.py. "Calls" are upstream calls, one entry each.
+Of the month so far; and where it would begin before that (the first price of a model may), of every open
+month from its own date on. Exact, and of a million calls at once: see metering/repricing.py. "Calls" are
+upstream calls, one entry each.
 """
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+from django.db.models import Max
 
 from catalog import periods, proposals, snapshot
 from catalog.models import Price, PriceProposal
 from catalog.snapshot import PriceRow
 from metering import costing, repricing
+from metering.models import BillingPeriod
 from metering.repricing import Group
 
 ALWAYS = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DRAFT = 0  # the id of the draft's row among the rows of prices
 NOTHING = Decimal(0)
+MOST_MONTHS = 12  # looked at, the current one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +60,109 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Impact:
-    """On the business month that begins on ``month``, up to now. ``since_then`` counts the calls from the
-    draft's own date on; None where that does not lie in the month so far."""
+class Month:
+    """One business month, known by its first day, and what becomes of its calls, by team's name."""
 
     month: dt.date
-    teams: tuple[tuple[str, Changes], ...]  # by name
-    since_then: Changes | None
+    teams: tuple[tuple[str, Changes], ...] = ()
 
     @property
     def total(self) -> Changes:
-        return sum((changes for _, changes in self.teams), start=Changes())
+        return sum_of(changes for _, changes in self.teams)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """On the open business months that it concerns, the earliest first; the last is the one so far.
+
+    ``closed``      months from its own date on that are closed, as far back as MOST_MONTHS: not counted
+    ``earlier``     whether its date lies further back still
+    ``since_then``  the calls from the draft's own date on; None where that does not lie in these months
+    """
+
+    months: tuple[Month, ...]
+    since_then: Changes | None
+    closed: tuple[dt.date, ...] = ()
+    earlier: bool = False
+
+    @property
+    def month(self) -> dt.date:
+        return self.months[-1].month
+
+    @property
+    def first(self) -> dt.date:
+        return self.months[0].month
+
+    @property
+    def total(self) -> Changes:
+        return sum_of(month.total for month in self.months)
+
+    @property
+    def rows(self) -> list[tuple[dt.date, str, Changes]]:
+        """Month, team and what changes."""
+        return [(month.month, team, changes) for month in self.months for team, changes in month.teams]
+
+
+def sum_of(changes: Iterable[Changes]) -> Changes:
+    return sum(changes, start=Changes())
 
 
 def impact(*, proposal: PriceProposal, at: dt.datetime, zone: ZoneInfo) -> Impact:
-    """What the month of ``at`` would have cost with the draft in force all along. Two queries."""
+    """What it would have changed, had it held since the first of its months. Four queries."""
     today = at.astimezone(zone).date()
+    begins = proposals.begins_at(proposal, at=at).astimezone(zone).date()
+    months, earlier = _months(first=begins, last=today)
+    last_closed = _last_closed()
+    open_months = [
+        month for month in months if last_closed is None or month > last_closed or month == months[-1]
+    ]
+    by_month: dict[dt.date, dict[str, Changes]] = defaultdict(dict)
+    later = Changes()
+    for group, changes in _changed(proposal, first=open_months[0], last=today):
+        teams = by_month[group.month]
+        teams[group.team] = teams.get(group.team, Changes()) + changes
+        later += changes if group.at >= proposal.effective_from else Changes()
+    own_day = proposal.effective_from.astimezone(zone).date()
+    within = open_months[0] < own_day and proposal.effective_from <= at
+    return Impact(
+        months=tuple(Month(month, tuple(sorted(by_month[month].items()))) for month in open_months),
+        since_then=later if within else None,
+        closed=tuple(month for month in months if month not in open_months),
+        earlier=earlier,
+    )
+
+
+def _months(*, first: dt.date, last: dt.date) -> tuple[list[dt.date], bool]:
+    """The months of the days ``first`` to ``last``, MOST_MONTHS at most, and whether some were left out."""
+    found = [last.replace(day=1)]
+    while found[0] > first and len(found) < MOST_MONTHS:
+        found.insert(0, (found[0] - dt.timedelta(days=1)).replace(day=1))
+    return found, first < found[0]
+
+
+def _last_closed() -> dt.date | None:
+    """Months are closed in order: all up to this one are."""
+    closed = BillingPeriod.objects.filter(status=BillingPeriod.Status.CLOSED).aggregate(last=Max("month"))
+    last: dt.date | None = closed["last"]
+    return last
+
+
+def _changed(proposal: PriceProposal, *, first: dt.date, last: dt.date) -> Iterable[tuple[Group, Changes]]:
+    """The groups of calls that it is the price of, and what becomes of each."""
     stored = Price.objects.filter(model=proposal.model_id, variant=proposal.variant)
     now = [snapshot.price_row(price) for price in stored]
     then = _with_draft(now, proposal)
-    teams: dict[str, Changes] = {}
-    later = Changes()
     for group in repricing.groups(
         model_id=proposal.model_id,
         variant=proposal.variant,
-        first=today.replace(day=1),
-        last=today,
+        first=first,
+        last=last,
         rows=[*now, *then],
         moments=[proposal.effective_from],
     ):
         changes = _changes(group, proposal, now, then)
         if changes is not None:
-            teams[group.team] = teams.get(group.team, Changes()) + changes
-            later += changes if group.at >= proposal.effective_from else Changes()
-    begins = proposal.effective_from.astimezone(zone).date()
-    in_month = today.replace(day=1) < begins and proposal.effective_from <= at
-    return Impact(today.replace(day=1), tuple(sorted(teams.items())), later if in_month else None)
+            yield group, changes
 
 
 def _with_draft(rows: list[PriceRow], proposal: PriceProposal) -> list[PriceRow]:

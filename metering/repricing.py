@@ -23,7 +23,7 @@ from metering.costing import INPUT_ORDER, MARGINAL
 from metering.usage import BUCKETS, OTHER_MODEL, UNPRICED, Usage
 
 STANDING = f"""
-SELECT e.team_id, e.started_at, e.cost, {", ".join(f"e.{bucket}" for bucket in BUCKETS)},
+SELECT e.team_id, e.day, e.started_at, e.cost, {", ".join(f"e.{bucket}" for bucket in BUCKETS)},
     {" + ".join(f"e.{bucket}" for bucket in INPUT_ORDER)} AS all_input
 FROM metering_costentry e
 WHERE e.model_id = %(model)s AND e.variant = %(variant)s AND e.day BETWEEN %(first)s AND %(last)s
@@ -38,6 +38,7 @@ WHERE e.model_id = %(model)s AND e.variant = %(variant)s AND e.day BETWEEN %(fir
             WHERE flag = %(whose)s OR starts_with(flag, %(component)s))
         END
 """  # noqa: S608 - names of columns
+MONTH = "date_trunc('month', day::timestamp)::date"  # a timestamp without zone: days have none
 SECOND_OF_WEEK = (
     "(extract(isodow FROM started_at AT TIME ZONE 'UTC')::integer - 1) * 86400"
     " + floor(extract(epoch FROM (started_at AT TIME ZONE 'UTC')::time))::integer"
@@ -46,13 +47,14 @@ SECOND_OF_WEEK = (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Calls of one team that the same rows bill, whichever rows of those that ``groups`` was given.
+    """Calls of one team and month that the same rows bill, whichever of those that ``groups`` was given.
 
     ``at`` and ``input_tokens`` are those of one of them, and stand for all. ``cost`` is what they were booked
     at; None: unknown, for every one. ``above`` has, for each marginal threshold, the input tokens above it.
     """
 
     team: str
+    month: dt.date  # the business month of their days, by its first
     calls: int
     at: dt.datetime
     input_tokens: int
@@ -102,10 +104,10 @@ def groups(
     sums = [*BUCKETS, *(_above(bucket, edge) for edge in thresholds for bucket in INPUT_ORDER)]
     query = f"""
         SELECT t.name, g.* FROM (
-            SELECT team_id, count(*), min(started_at), min(all_input), sum(cost),
+            SELECT team_id, {MONTH} AS month, count(*), min(started_at), min(all_input), sum(cost),
                 ARRAY[{", ".join(f"sum({expression})" for expression in sums)}]::numeric[]
             FROM ({STANDING}) AS standing
-            GROUP BY team_id, cost IS NULL, {", ".join(keys)}
+            GROUP BY team_id, {MONTH}, cost IS NULL, {", ".join(keys)}
         ) AS g JOIN catalog_team t ON t.id = g.team_id
     """  # noqa: S608 - names of columns, and whole numbers
     with connection.cursor() as cursor:
@@ -140,14 +142,14 @@ def _above(bucket: str, threshold: int) -> str:
 
 
 def _group(row: Sequence[Any], thresholds: Sequence[int]) -> Group:
-    team, _, calls, at, input_tokens, cost, sums = row
+    team, _, month, calls, at, input_tokens, cost, sums = row
     counts = [int(count) for count in sums]
     above, place = {}, len(BUCKETS)
     for threshold in thresholds:
         above[threshold] = dict(zip(INPUT_ORDER, counts[place : place + len(INPUT_ORDER)], strict=True))
         place += len(INPUT_ORDER)
     used = dict(zip(BUCKETS, counts, strict=False))
-    return Group(team, calls, at, input_tokens, cost, used, above)
+    return Group(team, month, calls, at, input_tokens, cost, used, above)
 
 
 def _less(used: dict[str, int], above: dict[str, int], *, whole: bool) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from metering.closing import charges
 from metering.summaries import checks
 from metering.usage import BUCKETS
 
@@ -128,7 +129,7 @@ def verify() -> Report:
             " (SELECT count(*) FROM metering_hold)"
         )
         entries, windows, holds = cursor.fetchone()
-        found = [*_rollup(cursor), *_windows(cursor), *_strays(cursor), *_summaries(cursor)]
+        found = [*_rollup(cursor), *_windows(cursor), *_strays(cursor), *_summaries(cursor), *_charges()]
         return Report(entries, windows, holds, found)
 
 
@@ -160,6 +161,11 @@ def _strays(cursor: Any) -> Iterator[Difference]:
     cursor.execute(STRAY_HOLDS)
     for request_id, window, amount in cursor.fetchall():
         yield Difference("hold on a missing window", f"request {request_id}, window {window}", amount, None)
+
+
+def _charges() -> Iterator[Difference]:
+    for month, key, kept, ledger in charges.differences():
+        yield Difference("summary of statements", f"month {month:%Y-%m}, {key}", kept, ledger)
 
 
 def _summaries(cursor: Any) -> Iterator[Difference]:

@@ -1,31 +1,39 @@
 "use strict";
 // Draws the figures that the page carries as JSON, one in each .chart. The numbers were made on the server; here only
-// the theme's colours are added, and again when the theme changes. A click on a bar or a point goes to the address that
+// the theme's colours are added, and again when the theme changes or the page is printed. A click on a bar or a point goes to the address that
 // the figure gives it (customdata). On phones the panels begin closed.
 (() => {
   const narrow = window.matchMedia("(max-width: 640px)");
   if (narrow.matches) document.querySelectorAll("details.panel").forEach((panel) => { panel.open = false; });
   if (!window.Plotly) return;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print");
+  const PAPER_WIDTH = 980; // pixels, of A4 across
 
   const thinned = (axis) => {
-    if (!axis || !axis.tickvals || !narrow.matches) return axis;
+    if (!axis.tickvals || !narrow.matches) return axis;
     const every = Math.ceil(axis.tickvals.length / 5);
     const kept = (values) => values && values.filter((_, at) => at % every === 0);
     return { ...axis, tickvals: kept(axis.tickvals), ticktext: kept(axis.ticktext) };
   };
+  const axes = (layout, lines) => Object.fromEntries(
+    Object.entries({ xaxis: {}, yaxis: {}, ...layout })
+      .filter(([name]) => /^[xy]axis\d*$/.test(name))
+      .map(([name, axis]) => {
+        const ticks = name.startsWith("x") && !axis.tickvals ? { nticks: narrow.matches ? 4 : 12 } : {};
+        return [name, { ...ticks, ...(name.startsWith("x") ? thinned(axis) : axis), ...lines }];
+      }),
+  );
   const themed = (layout) => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
-    const axis = { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line") };
-    const x = layout.xaxis && layout.xaxis.tickvals ? {} : { nticks: narrow.matches ? 4 : 12 };
     return {
       ...layout,
+      ...(paper.matches ? { width: PAPER_WIDTH } : {}),
       height: narrow.matches && layout.height ? Math.min(layout.height, 320) : layout.height,
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: colour("--soft") },
       hoverlabel: { align: "left", bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
-      xaxis: { ...x, ...thinned(layout.xaxis), ...axis },
-      yaxis: { ...layout.yaxis, ...axis },
+      ...axes(layout, { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line") }),
     };
   };
   const address = ({ data, pointNumber }) => {
@@ -51,6 +59,7 @@
     });
     dark.addEventListener("change", draw);
     narrow.addEventListener("change", draw);
+    paper.addEventListener("change", () => draw().then(() => paper.matches || window.Plotly.Plots.resize(chart)));
   };
   document.querySelectorAll(".chart[data-figure]").forEach(drawn);
 })();

@@ -1,9 +1,10 @@
 """Teams and their API keys. A key's secret is shown once, on the page that answers its creation."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +12,18 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from catalog import keys, visibility
+from catalog.admin import confirming, reasons
 from catalog.admin.configuration_files import KeyResource, TeamResource
 from catalog.admin.confirming import Confirms
 from catalog.admin.exports import CsvExport
 from catalog.admin.policies import HiddenColumns, NobodyDeletes, OnlyVisibleTeams
 from catalog.admin.reasons import SaysWhy
+from catalog.audit import acting
 from catalog.models import ApiKey, Team
+
+NOT_SAID = (
+    "no reason was given (admin)"  # an event of a key by a person has one; REASONS_REQUIRED=1 asks for it
+)
 
 
 class TeamFilter(admin.SimpleListFilter):
@@ -133,7 +140,12 @@ class ApiKeyAdmin(
             super().save_model(request, obj, form, change)
             return
         issued, secret = keys.issue(
-            team=obj.team, name=obj.name, models=obj.models, expires_at=obj.expires_at
+            team=obj.team,
+            name=obj.name,
+            models=obj.models,
+            expires_at=obj.expires_at,
+            by=cast(User, request.user),
+            reason=form.cleaned_data.get(reasons.FIELD) or NOT_SAID,
         )
         obj.pk, obj.prefix, obj.digest, obj.created_at = (
             issued.pk,
@@ -180,9 +192,13 @@ class ApiKeyAdmin(
         )
         if asked is not None:
             return asked
-        now, chosen = timezone.now(), list(live)
+        now, chosen, reason = (
+            timezone.now(),
+            list(live),
+            request.POST.get(confirming.REASON, "").strip()[: acting.MOST_CHARS] or NOT_SAID,
+        )
         for key in chosen:
-            keys.revoke(key=key, at=now)
+            keys.revoke(key=key, at=now, by=cast(User, request.user), reason=reason)
             self.log_change(request, key, "Revoked.")
         self.message_user(request, f"{len(chosen)} revoked. Calls with them are refused within a second.")
         return None

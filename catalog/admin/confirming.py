@@ -36,7 +36,7 @@ class Confirms(Base):
         self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, question: str, button: str
     ) -> HttpResponse | None:
         """``question`` is the page's title; ``{}`` in it is how many."""
-        reason = request.POST.get(REASON, "").strip()
+        reason = request.POST.get(REASON, "").replace("\0", "").strip()  # which no text in PostgreSQL has
         lacks_reason = settings.REASONS_REQUIRED and not reason
         if request.POST.get(CONFIRMED) and not lacks_reason:
             acting.because(reason)

@@ -7,7 +7,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from catalog import periods, proposals
 from catalog import rates as rate_values
@@ -39,6 +41,11 @@ class DraftForm(forms.ModelForm[PriceProposal]):
         decimal_places=4,
         help_text="Off the list price. What is paid and left empty is worked out, half even at 6 decimals.",
     )
+    drop_rates = forms.BooleanField(
+        label="Leave rates out",
+        required=False,
+        help_text="Rates that the price in force has and that are empty here end with it.",
+    )
     input = _rate("input")
     output = _rate("output")
     cache_read = _rate("cache_read")
@@ -58,6 +65,7 @@ class DraftForm(forms.ModelForm[PriceProposal]):
     list_audio_output = _rate("audio_output", listed=True)
     list_per_request = _rate("per_request", listed=True)
     made_by = ""  # see DraftAdmin.get_form
+    past: dict[str, Any] | None = None  # of a date before now: what the form for re-rating begins with
 
     class Meta:
         model = PriceProposal
@@ -73,16 +81,44 @@ class DraftForm(forms.ModelForm[PriceProposal]):
                 transaction.set_rollback(True)
         except proposals.NotAPrice as error:
             raise ValidationError(error.complaints) from error
+        except proposals.InThePast as error:
+            begins = timezone.localtime(cleaned["effective_from"])
+            self.past = {"model": cleaned["model"].pk, "start": f"{begins:%Y-%m-%d}"}
+            raise ValidationError(str(error)) from error
         except (periods.PeriodError, proposals.ProposalError) as error:
             raise ValidationError(str(error)) from error
+        self._check_dropped()
         return cleaned
+
+    def _check_dropped(self) -> None:
+        """A rate that nobody meant to end is easily forgotten: it is named. Raises ValidationError."""
+        given = self.cleaned_data
+        old = periods.in_force(model=given["model"], slot=self.slot(), at=given["effective_from"])
+        gone = rate_values.dropped(rate_values.of(old), self.terms().paid) if old else {}
+        if old is None or not gone or given["drop_rates"]:
+            return
+        named = ", ".join(f"{rate} {rate_values.plain(value)}" for rate, value in gone.items())
+        then = ", ".join(f"{rate} {rate_values.said(rate, None)}" for rate in gone)
+        again = f"{reverse('admin:catalog_priceproposal_add')}?from={old.pk}"
+        raise ValidationError(
+            format_html(
+                "The price in force has {}, and here it is empty: then {}. Fill it in,"
+                ' <a href="{}">draft a new price from that one</a>, or tick “Leave rates out”.',
+                named,
+                then,
+                again,
+            )
+        )
+
+    def slot(self) -> periods.Slot:
+        return periods.Slot(**{name: self.cleaned_data[name] for name in periods.Slot._fields})
 
     def draft(self, *, at: dt.datetime) -> PriceProposal:
         """Keep it. Raises what ``proposals.draft`` raises."""
         given = self.cleaned_data
         return proposals.draft(
             model=given["model"],
-            slot=periods.Slot(**{name: given[name] for name in periods.Slot._fields}),
+            slot=self.slot(),
             terms=self.terms(),
             effective_from=given["effective_from"],
             made_by=self.made_by,

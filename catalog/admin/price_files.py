@@ -1,9 +1,12 @@
 """Price lists out of the admin and into it: what is exported imports again, and nothing of it changes."""
 
 import datetime as dt
-from typing import Any
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
@@ -12,17 +15,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from import_export import fields
 
-from catalog import price_imports, spreadsheets
+from catalog import foretelling, price_imports, proposals, spreadsheets, visibility
+from catalog.admin import draft_rows
 from catalog.admin.exports import ExactResource
-from catalog.models import Price
+from catalog.foretelling import Foretold
+from catalog.models import Price, PriceProposal
 from catalog.models.prices import RATES
 from catalog.price_imports import LISTED
 
 SALT = "price list"
 LOOKED_AT_FOR = 3_600  # seconds from the preview to its confirmation
 SHOWN = 200  # rows of a preview
+TOLD = 4 * foretelling.MOST  # of them, with what each would move: a few seconds
 
 
 class ListRate(fields.Field):  # type: ignore[misc]
@@ -61,6 +68,14 @@ class PriceResource(ExactResource):
         export_order = fields
 
 
+class Previewed(NamedTuple):
+    """A draft that the file would make. ``told`` is None for who does not see every team's spend."""
+
+    draft: PriceProposal
+    alarms: SafeString
+    told: Foretold | None
+
+
 class PriceListForm(forms.Form):
     price_list = forms.FileField(
         label="Price list",
@@ -95,6 +110,7 @@ class DraftImport:
             "title": "Import a price list",
             "opts": self.model._meta,  # type: ignore[attr-defined]
             "columns": price_imports.COLUMNS,
+            "zone": settings.TIME_ZONE,
         }
         return render(
             request, "admin/catalog/priceproposal/import.html", site.each_context(request) | page | shown
@@ -107,6 +123,7 @@ class DraftImport:
             table = spreadsheets.rows(name=upload.name, content=upload.read(spreadsheets.MOST_BYTES + 1))
             with transaction.atomic():
                 found = _imported(request, table, upload.name, now)
+                previewed = _previewed(request, found.drafts, now)
                 transaction.set_rollback(True)
         except spreadsheets.Unreadable as error:
             form.add_error("price_list", str(error))
@@ -117,7 +134,9 @@ class DraftImport:
         looked_at = {"table": table, "name": upload.name, "by": by, "at": now.isoformat()}
         return {
             "found": found,
-            "shown": found.drafts[:SHOWN],
+            "shown": previewed,
+            "suspicious": sum(bool(proposals.alarms_of(draft)) for draft in found.drafts),
+            "moved": _moved(previewed),
             "looked_at": signing.dumps(looked_at, salt=SALT, compress=True),
         }
 
@@ -138,6 +157,34 @@ class DraftImport:
             self.log_addition(request, draft, f"Imported from {looked_at['name']}.")  # type: ignore[attr-defined]
         messages.success(request, f"{len(found.drafts)} drafted, {found.unchanged} unchanged.")
         return HttpResponseRedirect(reverse("admin:catalog_priceproposal_changelist") + "?state__exact=open")
+
+
+def _previewed(request: HttpRequest, drafts: Sequence[PriceProposal], at: dt.datetime) -> list[Previewed]:
+    """The first of them, while they are there; of these the first with what they would move."""
+    sees_all = visibility.of(request.user).team_ids is None
+    return [
+        Previewed(
+            draft,
+            draft_rows.badges(draft),
+            foretelling.of(draft, at=at) if sees_all and number < TOLD else None,
+        )
+        for number, draft in enumerate(drafts[:SHOWN])
+    ]
+
+
+def _moved(previewed: Sequence[Previewed]) -> dict[str, Any] | None:
+    """What the drafts move together, as far as they were asked; None where none was."""
+    told = [row.told for row in previewed if row.told is not None]
+    if not told:
+        return None
+    return {
+        "drafts": len(told),
+        "difference": sum((one.difference for one in told), start=Decimal(0)),
+        "calls": sum(one.calls for one in told),
+        "priced": sum(one.priced for one in told),
+        "priced_usd": sum((one.priced_usd for one in told), start=Decimal(0)),
+        "unpriced": sum(one.unpriced for one in told),
+    }
 
 
 def _imported(

@@ -19,6 +19,7 @@ from catalog import periods, rates
 from catalog.admin.exports import CsvExport
 from catalog.admin.policies import NobodyWrites
 from catalog.admin.price_files import PriceResource
+from catalog.admin.searching import FindsModels
 from catalog.models import LanguageModel, Price
 from catalog.models.prices import RATES
 
@@ -37,25 +38,17 @@ def in_force_at(moment: dt.datetime) -> QuerySet[Price]:
     ).order_by("-effective_from")
 
 
-def rate_column(name: str, *, empty: str = "unknown") -> Any:
-    """A column with one rate, every digit and no more; ``empty`` says what an empty rate means."""
+def rate_column(name: str) -> Any:
+    """A column with one rate, every digit and no more; an empty one says what it means."""
 
     @admin.display(description=name.replace("_", " "), ordering=name)
     def shown(price: Price) -> str:
-        return rates.plain(getattr(price, name)) or empty
+        return rates.said(name, getattr(price, name))
 
     return shown
 
 
-RATE_COLUMNS = {
-    name: rate_column(
-        name,
-        empty={"cache_read": "as input", "cache_write_5m": "as input", "reasoning": "as output"}.get(
-            name, "unknown"
-        ),
-    )
-    for name in RATES
-}
+RATE_COLUMNS = {name: rate_column(name) for name in RATES}
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -96,9 +89,10 @@ class PriceInline(NobodyWrites, admin.TabularInline[Price, LanguageModel]):
 
 
 @admin.register(Price)
-class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
+class PriceAdmin(FindsModels, CsvExport, admin.ModelAdmin[Price]):
     resource_classes = [PriceResource]
     list_display = [
+        "row",
         "provider",
         "sold",
         *(RATE_COLUMNS[name] for name in SHOWN_RATES),
@@ -106,7 +100,7 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
         "only_for",
         "draft_new",
     ]
-    list_display_links = ["sold"]
+    list_display_links = ["row", "sold"]
     list_filter = [PeriodFilter, "variant", "model__provider"]
     list_select_related = ["model__provider"]
     search_fields = ["model__name", "model__provider__name", "source"]
@@ -136,6 +130,7 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:
         looked_at = [
+            "row_for_rerating",
             "model",
             "effective_from",
             "effective_to",
@@ -152,11 +147,20 @@ class PriceAdmin(CsvExport, admin.ModelAdmin[Price]):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
-        return ["state", "created_at", "new_price", "listed", *RATE_COLUMNS.values()]
+        return ["row_for_rerating", "state", "created_at", "new_price", "listed", *RATE_COLUMNS.values()]
 
     def delete_model(self, request: HttpRequest, obj: Price) -> None:
         """Called off: the price that it was to end goes on."""
         periods.call_off(obj, at=timezone.now())
+
+    @admin.display(description="row", ordering="pk")
+    def row(self, price: Price) -> int:
+        """What re-rating calls it by."""
+        return price.pk
+
+    @admin.display(description="row")
+    def row_for_rerating(self, price: Price) -> str:
+        return f"{price.pk} (manage.py rerate --at-price {price.pk})"
 
     @admin.display(description="provider", ordering="model__provider__name")
     def provider(self, price: Price) -> str:

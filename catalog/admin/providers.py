@@ -18,6 +18,7 @@ from catalog.admin.exports import CsvExport
 from catalog.admin.policies import HiddenColumns, NobodyDeletes
 from catalog.admin.prices import PriceInline, in_force_at
 from catalog.admin.reasons import SaysWhy
+from catalog.admin.searching import FindsModels
 from catalog.admin.switching import Switches
 from catalog.models import LanguageModel, Provider
 
@@ -168,8 +169,11 @@ class PricedFilter(admin.SimpleListFilter):
 
 
 @admin.register(LanguageModel)
-class LanguageModelAdmin(SaysWhy, Switches, CsvExport, NobodyDeletes, admin.ModelAdmin[LanguageModel]):
+class LanguageModelAdmin(
+    FindsModels, SaysWhy, Switches, CsvExport, NobodyDeletes, admin.ModelAdmin[LanguageModel]
+):
     resource_classes = [ModelResource]
+    model_lookup = ""
     actions = ["disable", "enable"]
     list_display = [
         "name",
@@ -233,4 +237,4 @@ class LanguageModelAdmin(SaysWhy, Switches, CsvExport, NobodyDeletes, admin.Mode
 
     @admin.display(description="reasoning, $/1M", ordering="listed_reasoning")
     def reasoning_price(self, model: Any) -> str:
-        return rates.plain(model.listed_reasoning) or "as output"
+        return rates.said("reasoning", model.listed_reasoning)

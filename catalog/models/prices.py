@@ -1,6 +1,7 @@
 """What a model costs, and since when; and the drafts that prices come from."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Func, Q
@@ -207,6 +208,11 @@ class PriceProposal(models.Model):
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     self_approved = models.BooleanField(default=False, db_default=False)
+    impact: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What it would have changed, as told when it was decided; amounts are strings.",
+    )
     price = models.ForeignKey(
         Price,
         on_delete=models.SET_NULL,

@@ -1,15 +1,18 @@
 """What people enter to correct entries."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminDateWidget
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from catalog.models import LanguageModel, Team
 from metering.corrections.at_once import Told
 from metering.corrections.scopes import Scope
+from metering.models import DailySpend
 
 REASON_LENGTH = 500
 
@@ -23,9 +26,12 @@ class RerateForm(forms.Form):
     )
     team = forms.ModelChoiceField(Team.objects.order_by("name"), required=False, empty_label="every team")
     model = forms.ModelChoiceField(
-        LanguageModel.objects.select_related("provider").order_by("provider__name", "name"),
+        LanguageModel.objects.filter(Exists(DailySpend.objects.filter(model=OuterRef("pk"))))
+        .select_related("provider")
+        .order_by("provider__name", "name"),
         required=False,
         empty_label="every model",
+        help_text="Those that have entries.",
     )
     unpriced = forms.BooleanField(required=False, label="Only entries whose cost is unknown")
     at_prices = forms.RegexField(
@@ -54,6 +60,11 @@ def this_month() -> dict[str, Any]:
     """The days that the form offers first."""
     today = timezone.localdate()
     return {"start": today.replace(day=1), "end": today}
+
+
+def begun_with(asked: Mapping[str, str]) -> dict[str, Any]:
+    """The form as a link fills it in: whatever it names, and else this month."""
+    return this_month() | {name: asked[name] for name in RerateForm.base_fields if asked.get(name)}
 
 
 class AgreedForm(forms.Form):

@@ -17,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.admin.policies import NobodyWrites
-from metering.admin.correction_forms import AdjustForm, AgreedForm, RerateForm, plain, this_month
+from metering.admin.correction_forms import AdjustForm, AgreedForm, RerateForm, begun_with, plain
 from metering.corrections import adjusting, at_once, batches, scopes
 from metering.corrections.adjusting import AdjustmentError, CostNow
 from metering.corrections.at_once import Changed, TooMany
@@ -60,10 +60,10 @@ class CorrectionBatchAdmin(NobodyWrites, admin.ModelAdmin[CorrectionBatch]):
         return super().changelist_view(request, extra_context=shown)
 
     def rerate(self, request: HttpRequest) -> HttpResponse:
-        """Asked (GET), shown (GET with the fields), booked (POST with what was shown)."""
+        """Asked (GET; a link may fill some fields in), shown (GET with all of them), booked (POST)."""
         self._check(request)
-        asked = request.POST or request.GET
-        form = RerateForm(asked or None, initial=this_month())
+        asked = request.POST or (request.GET if "reason" in request.GET else None)
+        form = RerateForm(asked or None, initial=begun_with(request.GET))
         shown: dict[str, Any] = {"form": form, "title": "Re-rate entries", "most": at_once.MOST}
         if asked and form.is_valid():
             booked = self._book(request, form) if request.method == "POST" else None
@@ -90,7 +90,7 @@ class CorrectionBatchAdmin(NobodyWrites, admin.ModelAdmin[CorrectionBatch]):
     def _book(self, request: HttpRequest, form: RerateForm) -> CorrectionBatch | None:
         """The batch; None, with words on the form, when it is not what the person was shown."""
         agreed = AgreedForm(request.POST)
-        if not agreed.is_valid():
+        if not agreed.is_valid() or agreed.agreed().entries == 0:  # a batch of nothing explains nothing
             return None
         try:
             return at_once.book(

@@ -101,12 +101,14 @@ def of_dismissing_drafts(rows: Sequence[PriceProposal]) -> Effects:
 
 def _impact(rows: Sequence[PriceProposal], verb: str) -> Effects:
     now, zone = timezone.now(), ZoneInfo(settings.TIME_ZONE)
-    totals = {row.pk: pricing_impact.impact(proposal=row, at=now, zone=zone).total for row in rows[:SUMMED]}
-    total = sum(totals.values(), start=Changes())
-    said = {pk: [_said(changes)] for pk, changes in totals.items()}
+    impacts = {row.pk: pricing_impact.impact(proposal=row, at=now, zone=zone) for row in rows[:SUMMED]}
+    total = pricing_impact.sum_of(impact.total for impact in impacts.values())
+    said = {pk: [_said(impact.total)] for pk, impact in impacts.items()}
     left = f" (of the first {SUMMED})" if len(rows) > SUMMED else ""
-    month = f"{timezone.localdate(now):%B %Y}"
-    return Effects(said, [f"{verb} {month} by {_signed(total)}{left}, had they held since the first."])
+    month = timezone.localdate(now).replace(day=1)
+    first = min((impact.first for impact in impacts.values()), default=month)
+    months = f"{month:%B %Y}" if first == month else f"{first:%B %Y} to {month:%B %Y}"
+    return Effects(said, [f"{verb} {months} by {_signed(total)}{left}, had they held since the first."])
 
 
 def _said(changes: Changes) -> str:

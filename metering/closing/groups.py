@@ -7,7 +7,7 @@ the new entry's.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -121,7 +121,8 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7
 INCLUDED = f"""
 SELECT e.team_id, b.id, b.kind, b.reason, b.author, count(*) FILTER (WHERE e.reverses),
 coalesce(sum(e.cost), 0) FROM metering_costentry e JOIN metering_correctionbatch b ON b.id = e.batch_id
-WHERE e.billed_in IS NULL AND (%(team)s::bigint IS NULL OR e.team_id = %(team)s) AND {reading.OF_MONTH}
+WHERE e.kind = 'correction' AND e.billed_in IS NULL AND {reading.OF_MONTH}
+    AND (%(team)s::bigint IS NULL OR e.team_id = %(team)s)
 GROUP BY e.team_id, b.id ORDER BY e.team_id, b.id
 """  # noqa: S608 - the condition is ours
 
@@ -158,11 +159,16 @@ def included(*, month: dt.date, team_id: int | None = None) -> list[Included]:
         return [Included(*row) for row in cursor.fetchall()]
 
 
-def _read(query: str, asked: dict[str, Any]) -> Groups:
+def from_row(row: Sequence[Any]) -> tuple[Key, Sums]:
+    """``row``: the columns of Key, then those of Sums, the counts one by one."""
     width = len(Key._fields)
+    return Key(*row[:width]), _sums(*row[width:])
+
+
+def _read(query: str, asked: dict[str, Any]) -> Groups:
     with connection.cursor() as cursor:
         cursor.execute(query, asked)
-        return {Key(*row[:width]): _sums(*row[width:]) for row in cursor.fetchall()}
+        return dict(map(from_row, cursor.fetchall()))
 
 
 def _sums(entries: int, unpriced: int, exposure: Decimal, cost: Decimal, *counts: int) -> Sums:

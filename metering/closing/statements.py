@@ -10,7 +10,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from catalog.models import Price, Team
-from metering.closing import groups, lines, months, prices, rounding, snapshot
+from metering.closing import charges, groups, lines, months, prices, rounding, snapshot
 from metering.closing.lines import Line
 from metering.models import BillingPeriod, ClosedLine, ClosedTeam, Closing
 
@@ -128,7 +128,7 @@ def of_closing(closed: ClosedTeam, *, standing: bool) -> Statement:
 
 def preliminary(*, team: Team, month: dt.date, at: dt.datetime, zone: ZoneInfo) -> Statement:
     """What the month comes to by now."""
-    found = groups.added_up(month=month, team_id=team.pk)
+    found = charges.by_now(month=month, team_id=team.pk)
     sums = groups.of_team(found).get(team.pk, groups.NOTHING)
     worked = lines.lines_of(found, rates=snapshot.rates_of(found), models=snapshot.model_names(found))
     usage, adjustments = _sections(worked)

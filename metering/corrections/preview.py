@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
@@ -77,20 +77,21 @@ def count(*, scope: Scope, most: int) -> int:
 def preview(*, scope: Scope) -> Preview:
     """Every entry in ``scope`` priced again, and nothing booked. Raises ScopeError."""
     scope = scopes.checked(scope)
-    prices = CatalogPrices(chosen=scope.at_prices)
     closed = _first_open_day()
     groups: dict[tuple[int, int], Line] = defaultdict(lambda: Line("", ""))
     left: Counter[Left] = Counter()
-    ids = scopes.entries(scope).values_list("pk", flat=True).iterator(chunk_size=READ_AT_ONCE)
-    while chunk := list(islice(ids, READ_AT_ONCE)):
-        for entry in standing.rows().filter(pk__in=chunk).marked():
-            new = pricing.rated(entry, prices)
-            if isinstance(new, Rated):
-                group = entry.row.team_id, new.model_id
-                groups[group] = groups[group].plus(_line(entry, new, closed))
-            else:
-                left[new] += 1
+    for entry, new in _priced_again(scope):
+        if isinstance(new, Rated):
+            group = entry.row.team_id, new.model_id
+            groups[group] = groups[group].plus(_line(entry, new, closed))
+        else:
+            left[new] += 1
     return Preview(scope, _named(groups), dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def changes_anything(*, scope: Scope) -> bool:
+    """Whether an entry in ``scope`` would be corrected; reads up to the first one. Raises ScopeError."""
+    return any(isinstance(new, Rated) for _, new in _priced_again(scopes.checked(scope)))
 
 
 def sum_of(lines: Sequence[Line]) -> Line:
@@ -98,6 +99,15 @@ def sum_of(lines: Sequence[Line]) -> Line:
     for line in lines:
         total = total.plus(line)
     return total
+
+
+def _priced_again(scope: Scope) -> Iterator[tuple[Marked, Rated | Left]]:
+    """Every entry of a checked scope, and what it would cost."""
+    prices = CatalogPrices(chosen=scope.at_prices)
+    ids = scopes.entries(scope).values_list("pk", flat=True).iterator(chunk_size=READ_AT_ONCE)
+    while chunk := list(islice(ids, READ_AT_ONCE)):
+        for entry in standing.rows().filter(pk__in=chunk).marked():
+            yield entry, pricing.rated(entry, prices)
 
 
 def _line(entry: Marked, new: Rated, first_open: dt.date | None) -> Line:

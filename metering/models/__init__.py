@@ -30,6 +30,7 @@ from metering.models.summaries import (
     DailyUsage,
     DearEntry,
     HourlySpend,
+    MonthlyCharge,
     SummaryMark,
 )
 from metering.models.views import SavedView
@@ -56,6 +57,7 @@ __all__ = [
     "LimitRaise",
     "LimitWindow",
     "Meter",
+    "MonthlyCharge",
     "NoticeDelivery",
     "Reason",
     "ReconciliationLine",

@@ -191,6 +191,7 @@ class CostEntry(models.Model):
             ),
             models.Index(fields=["-day", "-id"], condition=Q(cost__isnull=True), name="cost_entry_unknown"),
             models.Index(fields=["-day", "-id"], condition=~Q(flags=[]), name="cost_entry_flagged"),
+            models.Index(fields=["day"], condition=Q(attempt__gt=1), name="cost_entry_again"),
             models.Index(
                 fields=["cost"], condition=Q(cost__gte=decimal.Decimal("0.5")), name="cost_entry_dear"
             ),

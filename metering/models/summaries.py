@@ -1,4 +1,4 @@
-"""The ledger added up for the pages: by token type, hour, tag and size of answer. See decision 0033.
+"""The ledger added up for the pages: by token type, statement, hour, tag and size of answer: decision 0033.
 
 Kept by ``metering_summarise`` up to ``SummaryMark.entry``, never by calls; ``manage.py verify_ledger`` proves
 them equal to the entries up to there. Everything here can be thrown away and made again from the ledger.
@@ -103,6 +103,53 @@ class DailyUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.team} {self.model}"
+
+
+class MonthlyCharge(models.Model):
+    """What one month bills a team, by everything that a line of its statement can tell apart.
+
+    The columns are those of metering.closing.groups (Key, Sums), up to the mark. ``month`` is the one it is
+    billed in; ``charged`` the day of use of what belongs to an earlier one.
+    """
+
+    month = models.DateField()
+    team = _to(Team)
+    model = _to(LanguageModel)
+    variant = models.CharField(max_length=10)
+    basis = models.CharField(max_length=12, help_text="Where the amount comes from.")
+    price = _to(Price, null=True)
+    charged = models.DateField(null=True)
+    reference = models.CharField(max_length=320, blank=True, help_text="The batch, or the correction's note.")
+    entries = _sum()
+    unpriced = models.BigIntegerField(
+        default=0, db_default=0, help_text="Entries whose cost is unknown (net of corrections)."
+    )
+    exposure = _usd(help_text="USD that those of unknown cost cost at most.")
+    input = _sum()
+    cache_read = _sum()
+    cache_write_5m = _sum()
+    cache_write_1h = _sum()
+    output = _sum()
+    reasoning = _sum()
+    audio_input = _sum()
+    audio_output = _sum()
+    requests = _sum()
+    cost = _usd()
+
+    class Meta:
+        default_permissions = ()  # read through pages that have their own
+        ordering = ["-month", "team"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "team", "model", "variant", "basis", "price", "charged", "reference"],
+                name="monthly_charge_once_per_group",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(name="monthly_charge_begins_a_month", condition=Q(month__day=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.team} {self.model}"
 
 
 class HourlySpend(models.Model):

@@ -16,7 +16,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 from metering.spend import money
 from metering.spend.entries import Entry
+from metering.spend.filters import Filters
 from metering.spend.queries import Report
+from metering.spend.tables import GroupRow
 from metering.spend.totals import Totals
 from metering.usage import BUCKETS
 
@@ -83,11 +85,19 @@ ENTRY_COLUMNS = (
 
 def report_rows(report: Report, *, time_zone: str) -> Iterator[tuple[Cell, ...]]:
     """The table on the page: a row for each group, then the total."""
-    period = (report.filters.start, report.filters.end, time_zone)
+    what = report.dimension.name
+    return group_rows(report.rows, report.total, what=what, filters=report.filters, time_zone=time_zone)
+
+
+def group_rows(
+    groups: Iterable[GroupRow], total: Totals, *, what: str, filters: Filters, time_zone: str
+) -> Iterator[tuple[Cell, ...]]:
+    """A row for each group, then the total. ``what`` they are groups of: a model, a team."""
+    period = (filters.start, filters.end, time_zone)
     yield REPORT_COLUMNS
-    for row in report.rows:
-        yield (report.dimension.name, row.label, *period, *_totals(row.totals))
-    yield ("total", "", *period, *_totals(report.total))
+    for row in groups:
+        yield (what, row.label, *period, *_totals(row.totals))
+    yield ("total", "", *period, *_totals(total))
 
 
 def entry_rows(entries: Iterable[Entry]) -> Iterator[tuple[Cell, ...]]:

@@ -29,6 +29,7 @@ SORTS = (
 )
 KINDS = ("attempt", "cache_hit", "correction")
 YEARS = range(2000, 3000)
+MOST_ADDED_UP = 800  # days; a figure for each, whether anything was spent or not
 LONGEST = 200  # characters of any value; names and ids are shorter
 
 
@@ -151,6 +152,8 @@ def spend_filters(query: Mapping[str, str], *, today: dt.date) -> Filters:
     start = start or end.replace(day=1)
     if start > end:
         raise BadFilter(f"the period ends ({end}) before it begins ({start})")
+    if (texts["shape"] == "cumulative" or texts["compare"]) and (end - start).days >= MOST_ADDED_UP:
+        raise BadFilter(f"figures are added up, or compared, over {MOST_ADDED_UP} days at most: choose fewer")
     return Filters(start=start, end=end, by=by, **texts)
 
 

@@ -22,6 +22,8 @@ from metering.spend.export import FORMULA_STARTS, Cell, in_threads
 from metering.spend.filters import BadFilter
 
 SHEET_ROWS = 1_048_576  # of a sheet, by the format
+# Building a sheet takes 0.2 to 1 ms a row of the processor that serves calls; a CSV is sent while it is read.
+MOST_ROWS = 20_000
 DIGITS = 15  # that every double keeps (DBL_DIG of IEEE 754), and that Excel shows
 LONGEST_TEXT = 32_767  # characters of a cell, by the format
 PART = 64 * 1024  # bytes
@@ -163,4 +165,14 @@ def _kind(value: Cell) -> str:
     return "count" if isinstance(value, int) else "amount" if isinstance(value, Decimal) else "text"
 
 
-__all__ = ["CONTENT_TYPE", "DIGITS", "SHEET_ROWS", "TOO_LONG", "About", "kept", "response", "write"]
+__all__ = [
+    "CONTENT_TYPE",
+    "DIGITS",
+    "MOST_ROWS",
+    "SHEET_ROWS",
+    "TOO_LONG",
+    "About",
+    "kept",
+    "response",
+    "write",
+]

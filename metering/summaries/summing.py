@@ -13,12 +13,13 @@ from metering.models import (
     DailyUsage,
     DearEntry,
     HourlySpend,
+    MonthlyCharge,
     SummaryMark,
 )
 
 AT_ONCE = 20_000  # entries in one transaction: about a quarter of a second
 SUMMARISE = "SELECT summed, behind FROM metering_summarise(%s)"
-KEPT = (DailyUsage, HourlySpend, DailyTagSpend, AnswerSizes, DearEntry)
+KEPT = (DailyUsage, HourlySpend, DailyTagSpend, AnswerSizes, DearEntry, MonthlyCharge)
 
 
 class Round(NamedTuple):

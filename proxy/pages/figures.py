@@ -5,42 +5,30 @@ plotly.js takes moments as they are written: they are written in the business ti
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 from plotly import graph_objects as go
 
-from proxy.pages.reports import Report, Row
+from metering.spend import charts as drawing
+from metering.spend.charts import COLOURS, OTHER_COLOUR, Chart, Point
+from proxy.pages.reports import Report, Row, Slice
 from proxy.pages.standing import Standing
 from proxy.pages.timeline import Span
 
-# Of Okabe and Ito's palette: safe for colour-blind readers, legible on light and dark.
-STATES = {"open": "#d55e00", "half_open": "#e69f00", "drained": "#56b4e9"}
+BLUE, ORANGE, GREEN, PINK, SKY, RED, *_ = COLOURS
+STATES = {"open": RED, "half_open": ORANGE, "drained": SKY}
 FATES = {
-    "failed": ("failed", "#d55e00"),
-    "answered": ("answered", "#009e73"),
-    "apart": ("left, or the caller's mistake", "#8a8f98"),
+    "failed": ("failed", RED),
+    "answered": ("answered", GREEN),
+    "apart": ("left, or the caller's mistake", OTHER_COLOUR),
 }
-PERCENTILES = (("p50", "#56b4e9"), ("p95", "#0072b2"), ("p99", "#cc79a7"))
+PERCENTILES = (("p50", SKY), ("p95", BLUE), ("p99", PINK))
 MOST_GROUPS = 12  # bars beside one another; the busiest
 SECONDS_ABOVE_MS = 10_000
+HEIGHT = 320  # pixels
 ROW_HEIGHT = 34  # pixels of one breaker
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """``name`` ties the figure to its place; ``summary`` says it to people who do not see it."""
-
-    name: str
-    title: str
-    summary: str
-    figure: dict[str, Any]
-
-    @property
-    def place(self) -> str:
-        """The id of the element that carries the figure."""
-        return f"figure-{self.name}"
+LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
 
 
 def charts(report: Report, standing: Standing | None) -> tuple[Chart, ...]:
@@ -57,78 +45,71 @@ def charts(report: Report, standing: Standing | None) -> tuple[Chart, ...]:
 
 def breakers(report: Report, standing: Standing) -> Chart:
     """A bar for each span in which a breaker was open, half open or drained, on its own line."""
-    names = sorted({_plain(span.breaker) for span in standing.spans}, reverse=True)
-    figure = go.Figure(layout={"template": "none"})
-    for state, colour in STATES.items():
-        found = [span for span in standing.spans if span.state == state]
-        if found:
-            figure.add_trace(_bars(found, colour, width=0.3 if state == "drained" else 0.66))
-    figure.update_layout(
+    names = sorted({drawing.plain(span.breaker) for span in standing.spans}, reverse=True)
+    by_state = {state: [span for span in standing.spans if span.state == state] for state in STATES}
+    figure = drawing.figure(
+        [
+            _bars(found, STATES[state], width=0.3 if state == "drained" else 0.66)
+            for state, found in by_state.items()
+            if found
+        ],
         barmode="overlay",
         height=120 + ROW_HEIGHT * len(names),
         margin={"l": 8, "r": 12, "t": 34, "b": 44},
-        xaxis={"type": "date", "range": [_moment(report.asked.start), _moment(report.asked.end)]},
+        legend=LEGEND_ABOVE,
+        xaxis=_period(report),
         yaxis={"type": "category", "categoryarray": names, "automargin": True, "fixedrange": True},
     )
-    opened = sum(1 for span in standing.spans if span.state == "open")
+    opened = len(by_state["open"])
     summary = (
         f"Breakers over the period: {opened} openings on {len(names)} breakers; each is in the table below."
     )
-    return Chart("breakers", "Breakers over time", summary, _drawn(figure))
+    return Chart("breakers", "Breakers over time", summary, figure)
 
 
 def over_time(report: Report) -> Chart:
     """Stacked bars of requests, those that failed at the bottom where they are seen."""
-    figure = go.Figure(layout={"template": "none"})
+    counts = {fate: [_requests(part, fate) for part in report.slices] for fate in FATES}
     moments = [_moment(part.since) for part in report.slices]
-    for fate, (name, colour) in FATES.items():
-        counts = [
-            part.requests.left + part.requests.mistaken if fate == "apart" else getattr(part.requests, fate)
-            for part in report.slices
-        ]
-        if any(counts):
-            figure.add_trace(
-                go.Bar(
-                    name=name,
-                    x=moments,
-                    y=counts,
-                    width=report.asked.step.total_seconds() * 900,
-                    offset=0,
-                    marker={"color": colour},
-                    hovertemplate="%{x}<br>%{y} %{fullData.name}<extra></extra>",
-                )
-            )
-    figure.update_layout(
+    width = report.asked.step.total_seconds() * 900
+    figure = drawing.figure(
+        [
+            drawing.bars(*FATES[fate], _points(moments, of), width=width, offset=0)
+            for fate, of in counts.items()
+            if any(of)
+        ],
         barmode="stack",
-        height=320,
+        height=HEIGHT,
         margin={"l": 50, "r": 12, "t": 34, "b": 44},
-        xaxis={"type": "date", "range": [_moment(report.asked.start), _moment(report.asked.end)]},
+        legend=LEGEND_ABOVE,
+        xaxis=_period(report),
         yaxis={"type": "linear", "rangemode": "tozero", "fixedrange": True},
     )
     found = report.total.requests
     summary = f"Requests over the period: {found.answered:,} answered, {found.failed:,} failed."
-    return Chart("requests", "Requests over time", summary, _drawn(figure))
+    return Chart("requests", "Requests over time", summary, figure)
 
 
 def percentiles(report: Report) -> Chart:
     """p50, p95 and p99 of each group's answers, and the objective where it is in sight."""
     rows = [row for row in report.rows if row.latencies.whole.count][:MOST_GROUPS]
     unit, milliseconds = _unit(rows)
-    figure = go.Figure(layout={"template": "none"})
-    for name, colour in PERCENTILES:
-        figure.add_trace(
-            go.Bar(
-                name=name,
-                x=[_plain(row.value) for row in rows],
-                y=[_scaled(getattr(row.latencies.whole, name), milliseconds) for row in rows],
-                marker={"color": colour},
-                hovertemplate=f"%{{x}}<br>%{{fullData.name}} %{{y:,}} {unit}<extra></extra>",
+    names = [drawing.plain(row.value) for row in rows]
+    figure = drawing.figure(
+        [
+            drawing.bars(
+                name,
+                colour,
+                _points(
+                    names, [_scaled(getattr(row.latencies.whole, name), milliseconds) for row in rows], unit
+                ),
             )
-        )
-    figure.update_layout(
+            for name, colour in PERCENTILES
+        ],
         barmode="group",
-        height=320,
+        height=HEIGHT,
         margin={"l": 60, "r": 12, "t": 34, "b": 8},
+        legend=LEGEND_ABOVE,
         shapes=_objective_in_sight(rows, report.objectives.latency_ms, milliseconds),
         xaxis={"type": "category", "fixedrange": True, "automargin": True},
         yaxis={"type": "linear", "rangemode": "tozero", "ticksuffix": f" {unit}", "fixedrange": True},
@@ -136,7 +117,21 @@ def percentiles(report: Report) -> Chart:
     summary = (
         f"Latency of answers: p95 {report.total.latencies.whole.p95} ms over all; the table has every group."
     )
-    return Chart("latency", "Latency of answers", summary, _drawn(figure))
+    return Chart("latency", "Latency of answers", summary, figure)
+
+
+def _period(report: Report) -> dict[str, Any]:
+    return {"type": "date", "range": [_moment(report.asked.start), _moment(report.asked.end)]}
+
+
+def _requests(part: Slice, fate: str) -> int:
+    found = part.requests
+    count: int = found.left + found.mistaken if fate == "apart" else getattr(found, fate)
+    return count
+
+
+def _points(xs: Sequence[str], ys: Sequence[float | None], unit: str = "") -> list[Point]:
+    return [Point(x, str(y), f"{y:,} {unit}".strip()) for x, y in zip(xs, ys, strict=True) if y]
 
 
 def _unit(rows: Sequence[Row]) -> tuple[str, int]:
@@ -154,7 +149,7 @@ def _objective_in_sight(rows: Sequence[Row], limit: int, milliseconds: int) -> l
     if limit > 2 * max(row.latencies.whole.p99 or 0 for row in rows):
         return []
     at = _scaled(limit, milliseconds)
-    line = {"color": "#d55e00", "width": 1.5, "dash": "dash"}
+    line = {"color": RED, "width": 1.5, "dash": "dash"}
     return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": at, "y1": at, "line": line}]
 
 
@@ -162,7 +157,7 @@ def _bars(found: Sequence[Span], colour: str, *, width: float) -> go.Bar:
     return go.Bar(
         name=found[0].words,
         orientation="h",
-        y=[_plain(span.breaker) for span in found],
+        y=[drawing.plain(span.breaker) for span in found],
         base=[_moment(span.since) for span in found],
         x=[(span.until - span.since) / dt.timedelta(milliseconds=1) for span in found],
         width=width,
@@ -183,25 +178,8 @@ def _said(span: Span) -> str:
         cause.reason_words + (f", {cause.by}" if cause.by else ""),
         *(part for part in (cause.evidence.words, cause.note) if part),
     ]
-    return "<br>".join(_plain(line[:120]) for line in lines)
-
-
-def _drawn(figure: go.Figure) -> dict[str, Any]:
-    figure.update_layout(
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="closest",
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-    )
-    drawn: dict[str, Any] = figure.to_plotly_json()
-    return drawn
+    return "<br>".join(drawing.plain(line[:120]) for line in lines)
 
 
 def _moment(at: dt.datetime) -> str:
     return timezone.localtime(at).replace(tzinfo=None).isoformat()
-
-
-def _plain(name: str) -> str:
-    """Names are text: plotly.js would read a few HTML tags in them."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

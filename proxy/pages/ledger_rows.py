@@ -79,12 +79,12 @@ class Ends:
 @contextmanager
 def one_look() -> Iterator[None]:
     """All reads inside see the ledger at one moment. Compiling such queries takes longer than they do, and
-    sorting on disk does too."""
+    sorting on disk does too: few groups are taken for many, which without room to hash them are sorted."""
     outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '32MB'")
+        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '32MB'; SET LOCAL hash_mem_multiplier = 8")
         yield
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "images" / "pages"
 WIDTH, HIGHEST = 1280, 1500  # pixels
 COLOURS = 160
-PERSON, PASSWORD = "screenshots", "only for a minute"  # noqa: S105 - of a ledger that is thrown away
+PERSON, PASSWORD = "screenshots", "only for a minute"
 
 
 def main() -> None:

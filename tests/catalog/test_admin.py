@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from catalog import keys, vault
-from catalog.models import ApiKey, Credential, Provider, Route, Team
+from catalog.models import ApiKey, Credential, KeyEvent, Provider, Route, Team
 from tests import factories
 
 SECRET = "sk-live-never-to-be-seen-again"
@@ -278,6 +278,18 @@ def test_a_key_keeps_its_team_prefix_and_digest(root: Client) -> None:
     key.refresh_from_db()
     assert (key.team_id, key.prefix, key.digest) == before
     assert (key.name, key.revoked_at) == ("renamed", None)
+
+
+def test_who_made_and_who_revoked_a_key_is_kept_with_why(root: Client) -> None:
+    form = {"team": factories.make_team().pk, "name": "ci", "models": "", "change_reason": "nightly build"}
+    root.post("/admin/catalog/apikey/add/", form | {"expires_at_0": "", "expires_at_1": ""})
+    chosen = {"action": "revoke", "_selected_action": [ApiKey.objects.get().pk], "confirmed": "yes"}
+    root.post("/admin/catalog/apikey/", chosen | {"reason": ""})
+
+    assert [(event.action, str(event.by), event.reason) for event in KeyEvent.objects.order_by("pk")] == [
+        ("created", "root", "nightly build"),
+        ("revoked", "root", "no reason was given (admin)"),
+    ]
 
 
 def test_only_those_who_change_keys_may_revoke_them(db: None, client: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -112,7 +113,7 @@ class TestDrafting:
     def test_it_begins_when_it_says(self, ann: Client, bob: Client) -> None:
         begins = soon()
         old = factories.make_price()
-        ann.post(ADD, form(old.model, begins, input="1"))
+        ann.post(ADD, form(old.model, begins, input="1", output="10"))
         draft = PriceProposal.objects.get()
 
         decide(bob, draft, "accept")
@@ -169,6 +170,14 @@ class TestDrafting:
         assert "re-rating" in answer.content.decode()
         assert not PriceProposal.objects.exists()
 
+    def test_who_may_correct_is_led_to_re_rating_the_days_since(self, ann: Client, root: Client) -> None:
+        old, begins = factories.make_price(), timezone.localtime() - dt.timedelta(days=3)
+        refused = form(old.model, begins, input="1", output="10")
+        link = f"/admin/metering/correctionbatch/re-rate/?model={old.model_id}&amp;start={begins:%Y-%m-%d}"
+
+        assert link in root.post(ADD, refused).content.decode()
+        assert "correctionbatch/re-rate" not in ann.post(ADD, refused).content.decode()
+
     def test_the_first_price_of_a_model_may_begin_in_the_past(self, ann: Client, bob: Client) -> None:
         begins = soon() - dt.timedelta(days=400)
         ann.post(ADD, form(factories.make_model(), begins, input="1"))
@@ -179,12 +188,70 @@ class TestDrafting:
 
     def test_one_person_drafts_the_same_moment_once(self, ann: Client) -> None:
         begins, old = soon(), factories.make_price()
-        ann.post(ADD, form(old.model, begins, input="1"))
+        ann.post(ADD, form(old.model, begins, input="1", output="10"))
 
-        answer = ann.post(ADD, form(old.model, begins, input="3"))
+        answer = ann.post(ADD, form(old.model, begins, input="3", output="10"))
 
         assert "You have drafted a price for this" in answer.content.decode()
         assert PriceProposal.objects.count() == 1
+
+
+class TestForgottenRates:
+    """Empty where the price in force has a rate: named, and only left out when somebody says so."""
+
+    def test_they_are_named_and_where_to_start_instead(self, ann: Client) -> None:
+        old = factories.make_price(cache_read="1.25", per_request="0.01")
+
+        answer = ann.post(ADD, form(old.model, input="2", output="10"))
+
+        html = answer.content.decode()
+        assert "The price in force has cache_read 1.25, per_request 0.01, and here it is empty" in html
+        assert "then cache_read as input, per_request unknown" in html
+        assert f'<a href="{ADD}?from={old.pk}">' in html
+        assert not PriceProposal.objects.exists()
+
+    def test_a_tick_leaves_them_out_and_a_badge_says_so(self, ann: Client) -> None:
+        old = factories.make_price(cache_read="1.25")
+
+        ann.post(ADD, form(old.model, input="2", output="10", drop_rates="on"))
+
+        draft = PriceProposal.objects.get()
+        assert draft.reason == "changed: input 2.5 -> 2, cache_read 1.25 -> as input"
+        assert '<span class="alarm">dropped: cache read</span>' in ann.get(page(draft)).content.decode()
+
+    def test_another_slot_has_rates_of_its_own(self, ann: Client) -> None:
+        old = factories.make_price(cache_read="1.25")
+
+        assert ann.post(ADD, form(old.model, input="2", variant="batch")).status_code == 302
+
+    def test_of_a_model_the_form_begins_with_its_price_in_force(self, ann: Client) -> None:
+        old = factories.make_price(cache_read="1.25")
+
+        html = ann.get(f"{ADD}?model={old.model_id}").content.decode()
+
+        assert 'name="cache_read" value="1.25"' in html
+
+
+class TestSlips:
+    """A tenfold, a tenth or a zero, drafted by a person, is in red wherever the draft is looked at."""
+
+    @pytest.mark.parametrize(
+        ("input", "badge"), [("25", "tenfold: input"), ("0.25", "a tenth: input"), ("0", "free: input")]
+    )
+    def test_on_its_page_in_the_list_and_before_it_is_accepted(
+        self, ann: Client, bob: Client, input: str, badge: str
+    ) -> None:
+        draft = drafted(ann, input=input, output="10")
+        chosen = {"action": "accept", "_selected_action": [draft.pk]}
+
+        assert f'<span class="alarm">{badge}</span>' in ann.get(page(draft)).content.decode()
+        assert f'<span class="alarm">{badge}</span>' in ann.get(DRAFTS).content.decode()
+        assert f"Look twice: {badge}." in bob.post(DRAFTS, chosen).content.decode()
+
+    def test_nothing_is_said_of_an_ordinary_change(self, ann: Client) -> None:
+        draft = drafted(ann, input="2", output="10")
+
+        assert "Look twice" not in ann.get(page(draft)).content.decode()
 
 
 class TestDiscount:
@@ -362,6 +429,65 @@ class TestPage:
         assert "bob" in html
         assert 'value="accept"' not in html
         assert "What it would change" not in html
+        assert "No call of" in html
+
+    def test_what_the_approver_saw_stays_when_more_is_booked(self, ann: Client, bob: Client) -> None:
+        draft, key = drafted(ann, input="5", output="10"), factories.make_key()
+        price, now = Price.objects.get(), timezone.now()
+        used = {"key": key, "model": draft.model, "price": price, "started_at": now}
+        factories.make_entry(**used, usage=Usage(input=1_000_000))
+
+        decide(bob, draft, "accept")
+        factories.make_entry(**used, usage=Usage(input=1_000_000))
+
+        html = bob.get(page(draft)).content.decode()
+        assert "What it was to change, as told when it was decided" in html
+        assert 'by <strong class="dearer">+$2.5</strong> over 1 call' in html
+        assert draft.impact is not None
+        assert draft.impact["months"][0]["teams"][0][1]["new"] == "5"
+
+    def test_what_was_told_is_kept_by_the_database(self, ann: Client, bob: Client) -> None:
+        draft = drafted(ann)
+        decide(bob, draft, "accept")
+
+        with pytest.raises(IntegrityError, match="was decided before"), transaction.atomic():
+            PriceProposal.objects.filter(pk=draft.pk).update(impact=None)
+
+    def test_a_first_price_has_rows_for_every_open_month(self, ann: Client) -> None:
+        model, key = factories.make_model(), factories.make_key()
+        today = timezone.localtime().replace(day=15, hour=12)
+        before = today.replace(day=1) - dt.timedelta(days=10)
+        for at in (before, timezone.now()):
+            factories.make_entry(key=key, model=model, usage=Usage(input=1_000_000), started_at=at)
+        ann.post(ADD, form(model, before, input="2", output="10"))
+
+        html = ann.get(page(PriceProposal.objects.get())).content.decode()
+
+        assert f'<th scope="rowgroup">{before:%B %Y}</th>' in html
+        assert f'<th scope="rowgroup">{today:%B %Y}</th>' in html
+        assert "It would price 2 unpriced calls: $4." in html
+
+
+class TestAccepting:
+    def test_what_begins_when_is_said_with_its_row(self, ann: Client, bob: Client) -> None:
+        draft = drafted(ann, input="2", output="8")
+
+        url = f"/admin/catalog/priceproposal/{draft.pk}/decide/"
+        html = bob.post(url, {"decision": "accept"}, follow=True).content.decode()
+
+        new = Price.objects.latest("pk")
+        assert (
+            "Accepted: openai/gpt-4o (standard) costs input 2, output 8 (USD per 1,000,000 tokens)"
+            f" from {draft.effective_from:%Y-%m-%d %H:%M} UTC on: price row {new.pk}." in html
+        )
+
+    def test_a_draft_that_ends_a_price_says_that(self, bob: Client) -> None:
+        proposal = b.proposal(model=b.price().model, rates={"input": None})
+
+        url = f"/admin/catalog/priceproposal/{proposal.pk}/decide/"
+        html = bob.post(url, {"decision": "accept"}, follow=True).content.decode()
+
+        assert "has no price from now on: later calls are unpriced." in html
 
 
 class TestPrices:
@@ -394,6 +520,27 @@ class TestPrices:
         html = root.get(f"/admin/catalog/price/{price.pk}/change/").content.decode()
 
         assert "input 3, output 10" in html
+
+    def test_its_row_is_named_and_leads_to_re_rating_at_it(self, ann: Client, root: Client) -> None:
+        price = factories.make_price()
+        url = f"/admin/catalog/price/{price.pk}/change/"
+        link = f"/admin/metering/correctionbatch/re-rate/?at_prices={price.pk}&amp;model={price.model_id}"
+
+        listed, shown = (root.get(at).content.decode() for at in ("/admin/catalog/price/", url))
+
+        assert f'<th class="field-row"><a href="{url}">{price.pk}</a></th>' in listed
+        assert f'<div class="readonly">{price.pk} (manage.py rerate --at-price {price.pk})</div>' in shown
+        assert f'<a href="{link}">Re-rate a period at this price</a>' in shown
+        assert link not in ann.get(url).content.decode()
+
+    def test_the_accepted_draft_names_the_row(self, ann: Client, bob: Client, root: Client) -> None:
+        draft = drafted(ann)
+        decide(bob, draft, "accept")
+
+        html = root.get(page(draft)).content.decode()
+
+        assert f"?at_prices={draft.price_id}&amp;model={draft.model_id}" in html
+        assert f'<div class="readonly">{draft.price_id}</div>' in html
 
     def test_every_digit_is_exported(self, root: Client) -> None:
         factories.make_price(input="0.075", output="0.000001", source="=cmd()", list_rates={"input": "0.1"})

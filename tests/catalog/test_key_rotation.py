@@ -151,6 +151,25 @@ def test_the_command_prints_the_secret_alone() -> None:
     assert out.getvalue().count("\n") == 1
 
 
+def test_the_command_lets_the_old_secret_work_on() -> None:
+    key, old = keys.issue(team=factories.make_team("search"), name="ci")
+    begun = timezone.now()
+
+    call_command("rotate_key", "--team", "search", "--name", "ci", "--overlap", "24h", stdout=io.StringIO())
+
+    former = key.former_secrets.get()
+    assert former.prefix == keys.parse(old)
+    assert former.ends_at - former.replaced_at == dt.timedelta(hours=24)
+    assert former.replaced_at >= begun
+    with pytest.raises(CommandError, match="has been given a new secret already"):
+        call_command("rotate_key", "--team", "search", "--name", "ci", "--overlap", "1h")
+
+
+def test_the_command_refuses_an_overlap_that_it_cannot_read() -> None:
+    with pytest.raises(CommandError, match="--overlap '1 day' is not understood: use hours, days or weeks"):
+        call_command("rotate_key", "--team", "search", "--name", "ci", "--overlap", "1 day")
+
+
 def test_the_command_says_which_key_there_is_not() -> None:
     with pytest.raises(CommandError, match="team search has no key 'ci' in use"):
         call_command("rotate_key", "--team", "search", "--name", "ci")

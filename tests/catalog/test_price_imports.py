@@ -2,18 +2,24 @@
 
 import csv
 import datetime as dt
+import html
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from catalog import price_imports, proposals, seeding, spreadsheets
 from catalog.models import LanguageModel, Price, PriceProposal
 from catalog.price_imports import COLUMNS, Imported, NotImported, RowError
+from metering.usage import Usage
 from tests import factories
 from tests.catalog import builders as b
 from tests.catalog.test_spreadsheets import xlsx
@@ -92,6 +98,19 @@ def test_an_empty_moment_means_when_it_is_accepted(model: LanguageModel) -> None
     assert price.effective_from == later
 
 
+@pytest.mark.parametrize(
+    ("zone", "begins"), [("UTC", "2099-12-01T00:00:00+00:00"), ("Asia/Kolkata", "2099-11-30T18:30:00+00:00")]
+)
+def test_a_bare_day_begins_at_midnight_of_the_business_time_zone(
+    model: LanguageModel, settings: LazySettings, zone: str, begins: str
+) -> None:
+    settings.TIME_ZONE = zone
+
+    [draft] = take(row(effective_from="2099-12-01", input="2")).drafts
+
+    assert draft.effective_from.astimezone(dt.UTC).isoformat() == begins
+
+
 def test_blank_lines_are_passed_over(model: LanguageModel) -> None:
     assert len(take({}, row(input="2"), {"model": " "}).drafts) == 1
 
@@ -112,8 +131,13 @@ def test_blank_lines_are_passed_over(model: LanguageModel) -> None:
         ({"input": "1", "above_input_tokens": "2e5"}, "above_input_tokens: '2e5' is no whole number"),
         ({"input": "1", "daily_from": "9"}, "daily_from: '9' is no time of day such as 01:00 (as text)"),
         ({"input": "1", "tier": "marginal"}, "A marginal price has a threshold and rates of input alone"),
-        ({"input": "1", "effective_from": "2027-01-01"}, "no moment with its time zone"),
-        ({"input": "1", "effective_from": "46388.5"}, "no moment with its time zone"),
+        (
+            {"input": "1", "effective_from": "2027-01-01T00:00"},
+            "neither a day such as 2026-01-01 nor a moment",
+        ),
+        ({"input": "1", "effective_from": "20270101"}, "neither a day such as 2026-01-01 nor a moment"),
+        ({"input": "1", "effective_from": "46388.5"}, "neither a day such as 2026-01-01 nor a moment"),
+        ({"input": "1", "effective_from": "2026-02-30"}, "neither a day such as 2026-01-01 nor a moment"),
         ({"input": "2", "effective_from": "2026-01-01T00:00:00Z"}, "begins now at the earliest"),
     ],
 )
@@ -190,7 +214,55 @@ def exported(client: Client, form: int) -> bytes:
     return bytes(answer.content)
 
 
+def seen(answer: HttpResponse) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
 LIST = f"provider,model,effective_from,input,output\nacme,m-1,{LATER},2,8\n".encode()
+
+
+class TestPreview:
+    """What is suspicious in a file, and the money that all of it would move."""
+
+    TENFOLD = f"provider,model,effective_from,input,output\nacme,m-1,{LATER},10,5\n".encode()
+
+    def test_a_slip_is_in_red(self, model: LanguageModel, keeper: Client) -> None:
+        page = send(keeper, self.TENFOLD).content.decode()
+
+        assert '<span class="alarm">tenfold: input</span>' in page
+        assert '<span class="alarm">Look twice at 1</span>' in page
+        assert 'class="alarm"' not in send(keeper, LIST).content.decode()
+
+    def test_the_money_that_the_file_would_move(self, model: LanguageModel, keeper: Client) -> None:
+        other, key = b.price(model=b.model(name="m-2")).model, factories.make_key()
+        for sold, tokens in ((model, 1_000_000), (other, 2_000_000)):
+            booked = {"model": sold, "price": sold.prices.get(), "usage": Usage(input=tokens)}
+            factories.make_entry(key=key, started_at=timezone.now(), **booked)
+        row = f"{other.provider.name},m-2,{LATER},2,5\n"
+
+        said = seen(send(keeper, self.TENFOLD + row.encode()))
+
+        assert "Together they would move the open months by +$11 over 2 calls" in said
+        assert "tenfold: input changed: input 1 -> 10 +$9" in said
+        assert "changed: input 1 -> 2 +$2" in said
+
+    def test_who_sees_some_teams_alone_is_told_no_sums(self, model: LanguageModel, client: Client) -> None:
+        drafter = factories.make_user("lea")
+        drafter.user_permissions.add(Permission.objects.get(codename="add_priceproposal"))
+        client.force_login(drafter)
+
+        assert "would move the open months" not in seen(send(client, self.TENFOLD))
+
+    def test_a_bare_day_is_shown_with_its_midnight(
+        self, model: LanguageModel, keeper: Client, settings: LazySettings
+    ) -> None:
+        settings.TIME_ZONE = "Asia/Kolkata"
+        list_of_a_day = b"provider,model,effective_from,input,output\nacme,m-1,2099-12-01,2,8\n"
+
+        said = seen(send(keeper, list_of_a_day))
+
+        assert "standard 2099-12-01 00:00" in said
+        assert "A day without a time begins at midnight in Asia/Kolkata." in said
 
 
 def test_a_file_is_looked_at_first_and_written_when_confirmed(model: LanguageModel, keeper: Client) -> None:

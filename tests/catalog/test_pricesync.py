@@ -91,10 +91,11 @@ def test_a_changed_price_is_proposed_and_the_price_in_force_stays(model: Languag
     ("theirs", "reason"),
     [
         (row(input="0"), "HELD BACK: a rate crosses zero: input 1 -> 0"),
-        (row(input="20"), "HELD BACK: a rate moves more than 10x: input 1 -> 20"),
-        (row(input="0.05"), "HELD BACK: a rate moves more than 10x: input 1 -> 0.05"),
+        (row(input="20"), "HELD BACK: a rate moves 10x or more: input 1 -> 20"),
+        (row(input="0.05"), "HELD BACK: a rate moves 10x or more: input 1 -> 0.05"),
         (row(output=None), "HELD BACK: a rate goes missing: output 5 -> unknown"),
-        (row(input="10"), "changed: input 1 -> 10"),
+        (row(input="10"), "HELD BACK: a rate moves 10x or more: input 1 -> 10"),
+        (row(input="9.99"), "changed: input 1 -> 9.99"),
     ],
 )
 def test_suspicious_changes_are_held_back_loudly(model: LanguageModel, theirs: PriceRow, reason: str) -> None:
@@ -259,7 +260,7 @@ class TestCommand:
         assert heading.split() == ["model", "price", "from", "proposed", "rates", "result", "reason"]
         assert line.startswith("openai/gpt-4o  standard  2020-01-01  input 2.5, output 10, cache_read 1.25")
         assert line.endswith(
-            "proposed  changed: input 2 -> 2.5, cache_read unknown -> 1.25, per_request unknown -> 0.01"
+            "proposed  changed: input 2 -> 2.5, cache_read as input -> 1.25, per_request unknown -> 0.01"
         )
         assert summary.startswith(f"{SOURCE}: 1 differences (0 held back)")
 

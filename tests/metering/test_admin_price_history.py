@@ -100,4 +100,4 @@ def test_a_model_without_prices_has_no_chart_and_loads_no_script(client: Client)
     html = client.get(f"/admin/catalog/languagemodel/{model.pk}/change/").content.decode()
 
     assert "figure-price-history" not in html
-    assert "plotly" not in html
+    assert "plotly.min.js" not in html

@@ -60,10 +60,33 @@ def test_of_today_the_usual_is_expected_or_what_it_cost_already() -> None:
 
 
 def test_the_low_end_is_never_below_what_is_spent() -> None:
-    wild = weeks(0, 0, 0, 400) | {MONDAY: Decimal(0)}
+    wild = weeks(0, 2000, 0, 400) | {MONDAY: Decimal(0)}
     last_day = forecasting.month_end(costs=wild, today=MONDAY)
     assert last_day
     assert last_day.band.low == last_day.so_far
+
+
+def test_a_single_event_says_nothing_of_the_days_to_come() -> None:
+    event = MONDAY - dt.timedelta(days=7)
+    quiet = weeks(2, 2, 2, 2)
+
+    with_it = forecasting.month_end(costs=quiet | {event: Decimal(900)}, today=MONDAY)
+    without = forecasting.month_end(costs=quiet, today=MONDAY)
+
+    assert with_it
+    assert without
+    assert with_it.left_out == (event,)
+    assert with_it.band.mid - with_it.so_far == without.band.mid - without.so_far
+
+
+def test_what_most_weeks_have_is_no_event() -> None:
+    mondays = {MONDAY - dt.timedelta(weeks=number): Decimal(900) for number in (1, 2, 3, 4)}
+
+    found = forecasting.pattern(costs=weeks(2, 2, 2, 2) | mondays, today=MONDAY)
+
+    assert found
+    assert found.left_out == ()
+    assert found.means[0] == 900
 
 
 @pytest.mark.parametrize("first", [1, 27, 28])

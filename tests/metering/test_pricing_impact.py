@@ -1,6 +1,7 @@
 """What a draft of a price would change, equal to the last digit to pricing every call again by itself."""
 
 import datetime as dt
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from catalog import periods, proposals, snapshot
 from catalog.models import Price, PriceProposal
 from catalog.snapshot import PriceRow
-from metering import costing, pricing_impact
+from metering import costing, impact_records, pricing_impact
 from metering.models import CorrectionBatch, CostEntry
 from metering.pricing_impact import Changes, Impact
 from metering.usage import BUCKETS, Usage
@@ -72,7 +73,7 @@ def test_the_calls_of_the_month_by_team(house: House) -> None:
     found = impact(draft(house))
 
     assert found.month == FIRST.date()
-    assert found.teams == (
+    assert found.months[-1].teams == (
         ("ads", Changes(calls=1, old=Decimal("0.00012"), new=Decimal("0.00032"))),
         ("search", Changes(calls=2, old=Decimal("0.00034"), new=Decimal("0.00094"))),
     )
@@ -108,7 +109,7 @@ def test_a_proposal_to_end_a_price_leaves_its_calls_without_one(house: House) ->
 def test_other_months_are_not_counted(house: House, at: dt.datetime) -> None:
     book(house, at=at)
 
-    assert impact(draft(house)).teams == ()
+    assert impact(draft(house)).months[-1].teams == ()
 
 
 def test_the_month_is_that_of_the_business_time_zone(house: House) -> None:
@@ -143,6 +144,81 @@ def test_a_date_outside_the_month_so_far_is_not_told_apart(house: House, begins:
     assert impact(draft(house, effective_from=begins)).since_then is None
 
 
+class TestOpenMonths:
+    """A first price may begin before this month: every open month from its date on is counted."""
+
+    OCTOBER, SEPTEMBER = (dt.datetime(2026, month, 20, tzinfo=dt.UTC) for month in (10, 9))
+
+    def unpriced(self, house: House, *moments: dt.datetime) -> None:
+        for at in moments:
+            book(house, model_id=house.unpriced_model, cost=None, at=at)
+
+    def first_price(self, house: House, begins: dt.datetime) -> Impact:
+        return impact(draft(house, model=house.unpriced_model, effective_from=begins))
+
+    def test_each_has_rows_of_its_own(self, house: House) -> None:
+        self.unpriced(house, self.OCTOBER, self.OCTOBER, NOW)
+
+        found = self.first_price(house, dt.datetime(2026, 10, 1, tzinfo=dt.UTC))
+
+        one, two = (Changes(priced=n, priced_usd=n * Decimal("0.00032")) for n in (1, 2))
+        assert [(month.month, month.teams) for month in found.months] == [
+            (dt.date(2026, 10, 1), (("search", two),)),
+            (dt.date(2026, 11, 1), (("search", one),)),
+        ]
+        assert (found.total, found.closed, found.earlier) == (one + two, (), False)
+
+    def test_a_month_without_calls_is_there(self, house: House) -> None:
+        found = self.first_price(house, self.SEPTEMBER)
+
+        assert [month.month.month for month in found.months] == [9, 10, 11]
+        assert found.rows == []
+
+    def test_closed_ones_are_named_and_not_counted(self, house: House) -> None:
+        self.unpriced(house, self.SEPTEMBER, self.OCTOBER)
+        factories.make_closed_month(dt.date(2026, 9, 1))
+
+        found = self.first_price(house, dt.datetime(2026, 8, 3, tzinfo=dt.UTC))
+
+        assert found.closed == (dt.date(2026, 8, 1), dt.date(2026, 9, 1))
+        assert [month.month.month for month in found.months] == [10, 11]
+        assert found.total.priced == 1
+
+    def test_twelve_at_most(self, house: House) -> None:
+        found = self.first_price(house, dt.datetime(2025, 11, 30, tzinfo=dt.UTC))
+        whole = self.first_price(house, dt.datetime(2025, 12, 1, tzinfo=dt.UTC))
+
+        assert (len(found.months), found.first, found.earlier) == (12, dt.date(2025, 12, 1), True)
+        assert (len(whole.months), whole.earlier) == (12, False)
+
+    def test_what_lies_after_its_own_date_is_told(self, house: House) -> None:
+        self.unpriced(house, self.OCTOBER - dt.timedelta(microseconds=1), self.OCTOBER, NOW)
+
+        found = self.first_price(house, self.OCTOBER)
+
+        assert found.total.priced == 3
+        assert found.since_then is not None
+        assert found.since_then.priced == 2
+
+    def test_a_model_with_prices_has_this_month_alone(self, house: House) -> None:
+        """Another price of it begins when it is accepted, whatever its date."""
+        book(house, at=self.OCTOBER)
+
+        found = impact(draft(house, effective_from=self.SEPTEMBER, from_feed=True))
+
+        assert [month.month for month in found.months] == [FIRST.date()]
+
+    def test_it_is_kept_and_read_to_the_last_digit(self, house: House) -> None:
+        self.unpriced(house, self.OCTOBER, NOW)
+        factories.make_closed_month(dt.date(2026, 9, 1))
+        found = self.first_price(house, dt.datetime(2025, 1, 15, tzinfo=dt.UTC))
+
+        record = json.loads(json.dumps(impact_records.written(found)))
+
+        assert impact_records.read(record) == found
+        assert record["months"][0]["teams"][0][1]["priced_usd"] == "0.00032"
+
+
 class TestLeftOut:
     """What no price of ours made, and what was taken back."""
 
@@ -160,13 +236,13 @@ class TestLeftOut:
     def test_not_ours_to_price(self, house: House, columns: dict[str, Any]) -> None:
         book(house, **columns)
 
-        assert impact(draft(house)).teams == ()
+        assert impact(draft(house)).months[-1].teams == ()
 
     def test_an_entry_that_was_corrected_by_hand(self, house: House) -> None:
         entry = book(house)
         h.settle(h.correction(house, entry, cost="-0.00002", note="credit"))
 
-        assert impact(draft(house)).teams == ()
+        assert impact(draft(house)).months[-1].teams == ()
 
     def test_what_was_re_rated_counts_once_as_it_stands(self, house: House) -> None:
         corrected(house, book(house), cost="0.0005", kind="re_rate")
@@ -176,7 +252,7 @@ class TestLeftOut:
     def test_what_was_adjusted_stays_as_it_was_adjusted(self, house: House) -> None:
         corrected(house, book(house), cost="0.0005", kind="adjustment")
 
-        assert impact(draft(house)).teams == ()
+        assert impact(draft(house)).months[-1].teams == ()
 
 
 def corrected(house: House, entry: CostEntry, *, cost: str, kind: str) -> None:
@@ -316,7 +392,7 @@ def test_in_groups_as_one_by_one(busy: House) -> None:
     for name, values in DRAFTS.items():
         proposal = draft(busy, made_by=name, **values)
         found = impact(proposal)
-        assert dict(found.teams) == one_by_one(proposal, prices), name
+        assert dict(found.months[-1].teams) == one_by_one(proposal, prices), name
         sums[name] = found.total
 
     assert CostEntry.objects.filter(cost=None).count() > 30
@@ -326,13 +402,13 @@ def test_in_groups_as_one_by_one(busy: House) -> None:
     assert sums["no price any more"].unpriced > 100
 
 
-def test_two_queries_whatever_the_number_of_calls(busy: House) -> None:
+def test_four_queries_whatever_the_number_of_calls(busy: House) -> None:
     proposal = PriceProposal.objects.select_related("model").get(pk=draft(busy).pk)
 
     with CaptureQueriesContext(connection) as captured:
         impact(proposal)
 
-    assert len(captured) == 2
+    assert len(captured) == 4
 
 
 def test_an_entry_keeps_what_it_was_booked_at(house: House) -> None:

@@ -1,16 +1,14 @@
 """``manage.py create_key --team search --name ci [--expires 90d] [--models a,b]``: one API key."""
 
 import datetime as dt
-import re
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from catalog import keys
+from catalog.management import spans
 from catalog.models import Team
-
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 class Command(BaseCommand):
@@ -53,11 +51,5 @@ def _team(name: str) -> Team:
 
 
 def _expiry(text: str, *, at: dt.datetime) -> dt.datetime | None:
-    if not text:
-        return None
-    shape = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text)
-    if not shape:
-        raise CommandError(
-            f"--expires {text!r} is not understood: use hours, days or weeks, such as 12h, 90d, 4w"
-        )
-    return at + dt.timedelta(**{_UNITS[shape[2]]: int(shape[1])})
+    span = spans.parse(text, option="--expires")
+    return None if span is None else at + span

@@ -53,6 +53,9 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self._tell(preview.preview(scope=_scope(options)))
                 return
+            if options["batch"] is None and options["reason"] and not _changes(options):
+                self.stdout.write("nothing would change: no batch is kept")
+                return
             batch = self._batch(options)
         except ScopeError as error:
             raise CommandError(str(error)) from error
@@ -100,6 +103,10 @@ def _scope(options: dict[str, Any]) -> Scope:
         raise CommandError("say which days: --from DATE --to DATE (or --batch N to go on with a batch)")
     names = ("start", "end", "team", "model", "unpriced")
     return Scope(at_prices=tuple(options["at_prices"]), **{name: options[name] for name in names})
+
+
+def _changes(options: dict[str, Any]) -> bool:
+    return preview.changes_anything(scope=_scope(options))
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -30,6 +30,11 @@ class Asked:
     def days(self) -> int:
         return (self.end - self.start).days + 1
 
+    @property
+    def words(self) -> dict[str, str]:
+        """What narrows the page beside its days, for people."""
+        return {"Team": self.team, "MADs above the median": f"{self.k:f}"}
+
     def query(self, **changes: object) -> str:
         changed = replace(self, **changes)  # type: ignore[arg-type]
         pairs = [("from", f"{changed.start}"), ("to", f"{changed.end}"), ("grain", changed.grain)]

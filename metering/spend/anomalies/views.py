@@ -1,15 +1,17 @@
 """/spend/anomalies/: what cost more than is usual."""
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import export, queries
+from metering.spend import downloads, headings, queries
 from metering.spend.access import for_spend_readers
 from metering.spend.anomalies import asked, figures, rows
 from metering.spend.anomalies.rows import Page
+from metering.spend.downloads import Download
 from metering.summaries import summing
 
 
@@ -29,10 +31,16 @@ def anomaly_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
 
 @require_safe
 @for_spend_readers
-def anomaly_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def anomaly_file(request: HttpRequest, seen: Visibility) -> Download:
     found = _found(request, seen)
-    name = f"anomalies-{found.asked.start}-{found.asked.end}.csv"
-    return export.response(request, rows.table(found.rows), name=name, with_mark="bom" in request.GET)
+    start, end = found.asked.start, found.asked.end
+    return Download(
+        name=f"anomalies-{start}-{end}",
+        title=f"Unusual {found.asked.grain}s",
+        rows=rows.table(found.rows),
+        facts=headings.of_days(start, end, time_zone=settings.TIME_ZONE, narrowed=found.asked.words),
+    )
 
 
 def _found(request: HttpRequest, seen: Visibility) -> Page:

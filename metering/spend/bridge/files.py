@@ -1,4 +1,4 @@
-"""The bridge as CSV: a row for each model, then all together; every amount exact."""
+"""The bridge as a file: a row for each model, then all together; every amount exact."""
 
 from collections.abc import Iterator
 

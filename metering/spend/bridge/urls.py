@@ -2,9 +2,10 @@
 
 from django.urls import path
 
+from metering.spend import downloads
 from metering.spend.bridge import views
 
 urlpatterns = [
     path("bridge/", views.bridge, name="bridge"),
-    path("bridge/export.csv", views.bridge_csv, name="bridge_csv"),
+    *downloads.paths("bridge/export", views.bridge_file, name="bridge"),
 ]

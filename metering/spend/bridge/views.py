@@ -1,17 +1,18 @@
 """/spend/bridge/: why spend changed between two periods."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import export, filters, queries
+from metering.spend import downloads, filters, headings, queries
 from metering.spend.access import check_scope, for_spend_readers
 from metering.spend.bridge import figures, files, words
 from metering.spend.bridge import page as pages
 from metering.spend.bridge.periods import bridge_periods
+from metering.spend.downloads import Download
 
 
 @require_safe
@@ -37,9 +38,13 @@ def bridge(request: HttpRequest, seen: Visibility) -> HttpResponse:
 
 @require_safe
 @for_spend_readers
-def bridge_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def bridge_file(request: HttpRequest, seen: Visibility) -> Download:
     asked = bridge_periods(request.GET, today=timezone.localdate())
     check_scope(asked.now, seen)
-    rows = files.rows(pages.bridge(periods=asked, visibility=seen), time_zone=settings.TIME_ZONE)
-    name = f"bridge-{asked.before.start}-{asked.before.end}-to-{asked.now.start}-{asked.now.end}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    return Download(
+        name=f"bridge-{asked.before.start}-{asked.before.end}-to-{asked.now.start}-{asked.now.end}",
+        title=f"Why spend changed since {asked.before.start} to {asked.before.end}",
+        rows=files.rows(pages.bridge(periods=asked, visibility=seen), time_zone=settings.TIME_ZONE),
+        facts=headings.of_filters(asked.now, time_zone=settings.TIME_ZONE),
+    )

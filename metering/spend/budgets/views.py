@@ -18,9 +18,12 @@ from catalog.visibility import Visibility
 from metering.budgets import raises
 from metering.budgets.raises import RaiseRefused
 from metering.models import Limit
+from metering.spend import downloads, headings
 from metering.spend.access import for_spend_readers
+from metering.spend.budgets import files
 from metering.spend.budgets import pages as budget_pages
 from metering.spend.budgets.forms import AskForm, DecisionForm
+from metering.spend.downloads import Download
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -45,6 +48,20 @@ def tells_refusals(page: Page[P]) -> Page[P]:
 def budget_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
     found = budget_pages.overview(visibility=seen, person=_person(request), now=timezone.now())
     return render(request, "spend/budgets.html", {"section": "budgets", "found": found})
+
+
+@require_safe
+@for_spend_readers
+@downloads.as_file
+def budget_file(request: HttpRequest, seen: Visibility) -> Download:
+    found = budget_pages.overview(visibility=seen, person=_person(request), now=timezone.now())
+    today = timezone.localdate()
+    return Download(
+        name=f"budgets-{today}",
+        title="Budgets",
+        rows=files.rows(found.budgets),
+        facts=headings.of_moment(today, time_zone=settings.TIME_ZONE),
+    )
 
 
 @require_safe

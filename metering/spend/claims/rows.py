@@ -33,6 +33,7 @@ COLUMNS = (
     "our_request_id",
     "attempt",
 )
+VENDOR_COLUMNS = ("row", "vendor", "month", "cost_usd", "attempts", "attempts_of_unknown_cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def page(*, filters: ClaimFilters, visibility: Visibility) -> ClaimPage:
     """Two queries at most: the vendors' sums, and the first attempts of the chosen vendor."""
     attempts: Iterable[Claimed] = ()
     if filters.provider:
-        attempts = claims.claimed(month=filters.month, provider=filters.provider, visibility=visibility)
+        attempts = claims.claimed(
+            month=filters.month, provider=filters.provider, visibility=visibility, at_a_time=SHOWN
+        )
     return ClaimPage(
         vendors=claims.by_vendor(month=filters.month, visibility=visibility),
         attempts=tuple(islice(attempts, SHOWN)),
@@ -130,3 +133,13 @@ def rows(claim: Iterable[Claimed]) -> Iterator[tuple[Cell, ...]]:
             one.attempt,
         )
     yield ("total", *[""] * (COLUMNS.index("cost_usd") - 1), total, "", "")
+
+
+def vendor_rows(vendors: Iterable[VendorClaim], *, month: dt.date) -> Iterator[tuple[Cell, ...]]:
+    """The page's first table: a row for each vendor, then the total."""
+    total = Decimal(0)
+    yield VENDOR_COLUMNS
+    for one in vendors:
+        total += one.cost
+        yield ("vendor", one.provider, f"{month:%Y-%m}", one.cost, one.attempts, one.unknown)
+    yield ("total", "", f"{month:%Y-%m}", total, None, None)

@@ -1,4 +1,4 @@
-"""The page's tables as CSV: the same rows, exact. Quotients are written to 12 decimals, shares to 6."""
+"""The page's tables as files: the same rows, exact. Quotients are written to 12 decimals, shares to 6."""
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -66,6 +66,11 @@ TABLES: Mapping[str, Callable[..., Iterator[Row]]] = {
     "models": model_rows,
     "lengths": length_rows,
     "dearest": dearest_rows,
+}
+TITLES = {
+    "models": "Token economics by model",
+    "lengths": "Output tokens of an answer by model",
+    "dearest": "The most expensive requests",
 }
 
 

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
+from metering.spend import downloads
 from metering.spend.economics import views
 
 urlpatterns = [
     path("economics/", views.economics, name="economics"),
-    path("economics/<slug:table>.csv", views.economics_csv, name="economics_csv"),
+    *downloads.paths("economics/<slug:table>", views.economics_file, name="economics"),
 ]

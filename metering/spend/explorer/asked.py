@@ -1,9 +1,10 @@
 """What the URL of the entries asks for. One frozen value; it also writes the URLs that lead on."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from metering.spend import money
 from metering.spend.filters import (
@@ -19,6 +20,7 @@ from metering.spend.filters import (
 )
 
 BY_COST = "cost"
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}", flags=re.ASCII)
 MOST_DIGITS = 12  # before the point, and after it: as the ledger keeps USD
 LONGEST_ID = 19  # digits
 NUMBERS = {"output": "visible tokens", "reasoning": "reasoning tokens", "slow": "milliseconds"}
@@ -165,15 +167,9 @@ def _amount(query: Mapping[str, str], name: str) -> Decimal | None:
     value = read_text(query, name)
     if not value:
         return None
-    try:
-        amount = Decimal(value)
-    except InvalidOperation as error:
-        raise BadFilter(f"{name} must be an amount of USD such as 0.50") from error
-    if not amount.is_finite() or amount < 0 or amount >= 10**MOST_DIGITS:
-        raise BadFilter(f"{name} must be an amount of USD such as 0.50")
-    if round(amount, MOST_DIGITS) != amount:
-        raise BadFilter(f"{name} has more than {MOST_DIGITS} decimals: no amount in the ledger does")
-    return amount
+    if not AMOUNT.fullmatch(value):
+        raise BadFilter(f"{name} must be an amount of USD such as 0.50, of {MOST_DIGITS} decimals at most")
+    return Decimal(value)
 
 
 __all__ = ["EntryFilters", "entry_filters"]

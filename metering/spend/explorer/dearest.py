@@ -17,6 +17,7 @@ from metering.models import CostEntry, DearEntry
 from metering.spend import queries
 from metering.spend.entries import BATCH, comes_after, ledger_rows
 from metering.spend.entry import Entry, entries_from
+from metering.spend.explorer import reach
 from metering.spend.explorer.asked import EntryFilters
 from metering.spend.filters import Filters
 
@@ -47,6 +48,8 @@ def dearest(*, filters: EntryFilters, visibility: Visibility) -> Iterator[CostEn
     few match, PostgreSQL is never left to read the ledger for them.
     """
     rows = DearRows(model=DearEntry).seen_by(visibility).of(filters.spend).dearest_first()
+    if filters.spend.by_tag:  # both summaries have the same entries, however many are not in them yet
+        rows = rows.filter(reach.reach(filters.spend, visibility, trust_summary=True).groups)
     number, after = FIRST, filters.before
     while True:
         part = rows if after is None else rows.after(after)

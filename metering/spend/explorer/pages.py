@@ -104,7 +104,7 @@ def _under_way(called: str, visibility: Visibility) -> QuerySet[Hold, uuid.UUID]
 
 
 def _reads_summary(filters: EntryFilters) -> bool:
-    return filters.dearest or bool(filters.spend.tag_value)
+    return filters.dearest or filters.spend.by_tag
 
 
 def _found(filters: EntryFilters, visibility: Visibility, *, trust_summary: bool) -> list[Entry]:

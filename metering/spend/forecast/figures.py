@@ -3,6 +3,7 @@
 import calendar
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from metering import forecasting
@@ -62,12 +63,14 @@ def _cumulated(costs: Mapping[dt.date, Decimal], first: dt.date, last: dt.date) 
 
 def _ahead(costs: Mapping[dt.date, Decimal], today: dt.date, last: dt.date) -> dict[dt.date, Band]:
     """The month's sum at the end of each day from today on; empty without enough history."""
-    found = {}
+    found: dict[dt.date, Band] = {}
+    low = ZERO
     for number in range((last - today).days + 1):
         end = forecasting.month_end(costs=costs, today=today, last=today + number * DAY)
         if end is None:
             return {}
-        found[today + number * DAY] = end.band
+        low = max(low, end.band.low)  # a sum never falls
+        found[today + number * DAY] = replace(end.band, low=low)
     return found
 
 

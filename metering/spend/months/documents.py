@@ -2,6 +2,7 @@
 
 import logging
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def pdf(statement: Statement) -> bytes:
     return written
 
 
+def offers_pdf() -> bool:
+    """Whether a page leads to it: told without loading WeasyPrint, which takes a second."""
+    return find_spec("weasyprint") is not None
+
+
 def can_make_pdf() -> bool:
     try:
         _weasyprint()
@@ -48,15 +54,15 @@ def can_make_pdf() -> bool:
 
 @cache
 def _weasyprint() -> Any:
+    for name in (
+        "weasyprint",
+        "weasyprint.progress",
+    ):  # tell of every step, of its import too, and of rules that are for screens
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         import weasyprint
     except (ImportError, OSError) as error:  # OSError: Pango is missing
         raise PdfUnavailable from error
-    for name in (
-        "weasyprint",
-        "weasyprint.progress",
-    ):  # tell of every step, and of rules that are for screens
-        logging.getLogger(name).setLevel(logging.ERROR)
     return weasyprint
 
 

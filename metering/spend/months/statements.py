@@ -18,8 +18,9 @@ from django.views.decorators.http import require_safe
 from catalog.visibility import Visibility
 from metering.closing import months, statements
 from metering.closing.statements import Statement
-from metering.spend import export
+from metering.spend import downloads
 from metering.spend.access import for_spend_readers
+from metering.spend.downloads import Download
 from metering.spend.months import documents as closing_documents
 from metering.spend.months import files, pages
 from metering.spend.months import pack as closing_pack
@@ -38,7 +39,7 @@ def statement(request: HttpRequest, seen: Visibility, month: dt.date, team_id: i
         "team_id": team_id,
         "version": _version(request),
         "versions": pages.versions_of(team_id=team_id, month=month),
-        "can_make_pdf": closing_documents.can_make_pdf(),
+        "can_make_pdf": closing_documents.offers_pdf(),
         "how_to_install_pdf": closing_documents.INSTALL,
     }
     return render(request, "spend/statement.html", shown)
@@ -57,10 +58,15 @@ def statement_pdf(request: HttpRequest, seen: Visibility, month: dt.date, team_i
 
 @require_safe
 @for_spend_readers
-def statement_csv(request: HttpRequest, seen: Visibility, month: dt.date, team_id: int) -> HttpResponseBase:
+@downloads.as_file
+def statement_file(request: HttpRequest, seen: Visibility, month: dt.date, team_id: int) -> Download:
     found = _statement(request, seen, month, team_id)
-    rows = files.lines([found])
-    return export.response(request, rows, name=f"{_stem(found)}.csv", with_mark="bom" in request.GET)
+    return Download(
+        name=_stem(found),
+        title="Lines of a statement",
+        rows=files.lines([found]),
+        facts=(("Month", f"{month:%Y-%m}"), ("Days in", found.time_zone)),
+    )
 
 
 @require_safe

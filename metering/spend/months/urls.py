@@ -5,6 +5,7 @@ import datetime as dt
 from django.urls import path, register_converter
 
 from metering.closing import months
+from metering.spend import downloads
 from metering.spend.months import statements as statement_views
 from metering.spend.months import views as closing_views
 
@@ -36,7 +37,7 @@ urlpatterns = [
         closing_views.decide_reopening,
         name="decide_reopening",
     ),
-    path("months/<month:month>/chargeback.csv", closing_views.chargeback_csv, name="chargeback_csv"),
+    *downloads.paths("months/<month:month>/chargeback", closing_views.chargeback_file, name="chargeback"),
     path("months/<month:month>/pack.zip", statement_views.pack, name="month_pack"),
     path("months/<month:month>/<int:team_id>/", statement_views.statement, name="statement"),
     path(
@@ -44,5 +45,7 @@ urlpatterns = [
         statement_views.statement_pdf,
         name="statement_pdf",
     ),
-    path("months/<month:month>/<int:team_id>/lines.csv", statement_views.statement_csv, name="statement_csv"),
+    *downloads.paths(
+        "months/<month:month>/<int:team_id>/lines", statement_views.statement_file, name="statement"
+    ),
 ]

@@ -17,8 +17,9 @@ from catalog.approvals import NeedsAnotherPerson
 from catalog.visibility import Visibility
 from metering.closing import obstacles, reopening, steps
 from metering.closing.errors import Refused
-from metering.spend import export
+from metering.spend import downloads
 from metering.spend.access import for_spend_readers
+from metering.spend.downloads import Download
 from metering.spend.months import documents, pages
 from metering.spend.months import files as closing_files
 from metering.spend.months.forms import DecisionForm, ReasonForm, WaiverForm
@@ -117,10 +118,13 @@ def decide_reopening(request: HttpRequest, month: dt.date, number: int) -> None:
 
 @require_safe
 @for_spend_readers
-def chargeback_csv(request: HttpRequest, seen: Visibility, month: dt.date) -> HttpResponseBase:
-    rows = closing_files.chargeback(month=month, visibility=seen, time_zone=settings.TIME_ZONE)
-    return export.response(
-        request, rows, name=f"chargeback-{month:%Y-%m}.csv", with_mark="bom" in request.GET
+@downloads.as_file
+def chargeback_file(request: HttpRequest, seen: Visibility, month: dt.date) -> Download:
+    return Download(
+        name=f"chargeback-{month:%Y-%m}",
+        title="Chargeback",
+        rows=closing_files.chargeback(month=month, visibility=seen, time_zone=settings.TIME_ZONE),
+        facts=(("Month", f"{month:%Y-%m}"),),
     )
 
 
@@ -136,7 +140,7 @@ def _month_page(
         "section": "months",
         "found": found,
         "refused": refused,
-        "can_make_pdf": documents.can_make_pdf(),
+        "can_make_pdf": documents.offers_pdf(),
     }
     return render(request, "spend/month.html", shown, status=status)
 

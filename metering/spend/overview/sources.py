@@ -24,6 +24,7 @@ from metering.spend.queries import of_the_same
 from metering.usage import BUCKETS
 
 Parts = tuple[str, ...]  # the values of a dimension's fields
+MOST_TAGS = 30  # offered; callers choose the names, so there may be any number
 REST = -1  # the series of all groups without one of their own
 TOKENS = sum((F(bucket) for bucket in TOKEN_BUCKETS[1:]), start=F(TOKEN_BUCKETS[0]))
 ROLLUP_SUMS = {
@@ -148,9 +149,10 @@ def token_types(
 
 
 def tag_names(*, filters: Filters, visibility: Visibility) -> tuple[str, ...]:
-    """The tags of the period's calls, those on the most of the spend first. One query."""
+    """The tags of the period's calls, those on the most of the spend first, MOST_TAGS at most. One query."""
     rows = _matching(DailyTagSpend, filters, visibility).order_by().values("name")
-    return tuple(row["name"] for row in rows.annotate(usd=Sum("cost")).order_by("-usd", "name"))
+    dearest = rows.annotate(usd=Sum("cost")).order_by("-usd", "name")
+    return tuple(row["name"] for row in dearest[:MOST_TAGS])
 
 
 def _matching(model: type[Model], filters: Filters, visibility: Visibility) -> QuerySet[Any]:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 
 from catalog.visibility import Visibility
 from metering import forecasting
 from metering.forecasting import MonthEnd, Usual
-from metering.models import Hold, ReconciliationRun
+from metering.models import BillingPeriod, Hold, ReconciliationRun
 from metering.spend import queries
 from metering.spend.budgets.standing import Budget, Budgets
 from metering.spend.filters import Filters
@@ -39,7 +39,7 @@ class Monthly:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Entries of unknown cost since the first of last month: how many, and at most how much."""
+    """Entries of unknown cost of the months that are not closed: how many, and at most how much."""
 
     filters: Filters
     totals: Totals
@@ -115,9 +115,16 @@ def _days(now: Filters, visibility: Visibility) -> Mapping[dt.date, Amounts]:
 
 
 def _unknown(now: Filters, visibility: Visibility) -> Unknown:
-    first_of_last = (now.start - dt.timedelta(days=1)).replace(day=1)
-    wanted = replace(now, start=first_of_last, period="", tag_value="", tagged="")
+    wanted = replace(now, start=_first_open_day(now), period="", tag_value="", tagged="")
     return Unknown(wanted, queries.total(filters=wanted, visibility=visibility))
+
+
+def _first_open_day(now: Filters) -> dt.date:
+    """After the last closed month; two years back where none is."""
+    closed = BillingPeriod.objects.filter(status=BillingPeriod.Status.CLOSED).aggregate(last=Max("month"))
+    last: dt.date | None = closed["last"]
+    earliest = now.start.replace(year=now.start.year - 2)
+    return max(earliest, (last + dt.timedelta(days=32)).replace(day=1)) if last else earliest
 
 
 def _unsettled(now: Filters, visibility: Visibility) -> Unsettled:

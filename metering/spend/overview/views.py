@@ -15,8 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.visibility import Visibility
 from metering.models import SavedView
 from metering.models.views import LONGEST_NAME
-from metering.spend import export, filters
+from metering.spend import downloads, filters, headings
 from metering.spend.access import check_scope, for_spend_readers
+from metering.spend.downloads import Download
+from metering.spend.export import Cell
 from metering.spend.filters import Filters
 from metering.spend.overview import files, page, saved
 from metering.spend.overview.forms import ViewForm
@@ -57,18 +59,20 @@ def report(request: HttpRequest, seen: Visibility) -> HttpResponse:
 
 @require_safe
 @for_spend_readers
-def report_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def report_file(request: HttpRequest, seen: Visibility) -> Download:
     shown = page.shown(filters=_asked(request, seen), visibility=seen)
     rows = files.table_rows(shown, time_zone=settings.TIME_ZONE)
-    return _file(request, rows, shown.filters, "spend")
+    return _file(shown.filters, rows, what="Spend")
 
 
 @require_safe
 @for_spend_readers
-def days_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def days_file(request: HttpRequest, seen: Visibility) -> Download:
     shown = page.shown(filters=_asked(request, seen), visibility=seen)
     rows = files.day_rows(shown, today=timezone.localdate(), time_zone=settings.TIME_ZONE)
-    return _file(request, rows, shown.filters, f"{shown.filters.measure}-per-day")
+    return _file(shown.filters, rows, what=f"{filters.MEASURES[shown.filters.measure]} per day")
 
 
 @for_spend_readers
@@ -110,11 +114,14 @@ def _asked(request: HttpRequest, seen: Visibility) -> Filters:
     return asked
 
 
-def _file(
-    request: HttpRequest, rows: Iterable[tuple[export.Cell, ...]], asked: Filters, what: str
-) -> HttpResponseBase:
-    name = f"{what}-by-{asked.by}-{asked.start}-{asked.end}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+def _file(asked: Filters, rows: Iterable[tuple[Cell, ...]], *, what: str) -> Download:
+    title = f"{what} by {asked.by.replace('_', ' ')}"
+    return Download(
+        name=f"{what.lower().replace(' ', '-')}-by-{asked.by}-{asked.start}-{asked.end}",
+        title=title,
+        rows=rows,
+        facts=headings.of_filters(asked, time_zone=settings.TIME_ZONE),
+    )
 
 
 def _form(request: HttpRequest) -> ViewForm:

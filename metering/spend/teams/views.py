@@ -10,6 +10,7 @@ from catalog.visibility import Visibility
 from metering.spend import filters
 from metering.spend.access import for_spend_readers
 from metering.spend.teams import access, pages
+from metering.spend.teams.pages import KeyPage, TeamPage
 
 
 @require_safe
@@ -22,8 +23,23 @@ def team_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
 @require_safe
 @for_spend_readers
 def team(request: HttpRequest, seen: Visibility, name: str) -> HttpResponse:
+    shown = {"section": "teams", "found": found_team(request, seen, name), "periods": filters.PERIODS}
+    return render(request, "spend/team.html", shown)
+
+
+@require_safe
+@for_spend_readers
+def key(request: HttpRequest, seen: Visibility, prefix: str) -> HttpResponse:
+    found = found_key(request, seen, prefix)
+    if found.prefix != prefix:  # of a secret that it had before
+        return redirect("spend:key", found.prefix)
+    return render(request, "spend/key.html", {"section": "teams", "found": found, "periods": filters.PERIODS})
+
+
+def found_team(request: HttpRequest, seen: Visibility, name: str) -> TeamPage:
+    """In the period of the URL. Raises Http404 and BadFilter."""
     today = timezone.localdate()
-    found = pages.team(
+    return pages.team(
         found=access.team_of(name=name, seen=seen),
         asked=filters.spend_filters(request.GET, today=today),
         seen=seen,
@@ -31,25 +47,19 @@ def team(request: HttpRequest, seen: Visibility, name: str) -> HttpResponse:
         today=today,
         now=timezone.now(),
     )
-    shown = {"section": "teams", "found": found, "periods": filters.PERIODS}
-    return render(request, "spend/team.html", shown)
 
 
-@require_safe
-@for_spend_readers
-def key(request: HttpRequest, seen: Visibility, prefix: str) -> HttpResponse:
-    today, key = timezone.localdate(), access.key_of(prefix=prefix, seen=seen)
-    if key.prefix != prefix:  # of a secret that it had before
-        return redirect("spend:key", key.prefix)
-    found = pages.key(
-        found=key,
+def found_key(request: HttpRequest, seen: Visibility, prefix: str) -> KeyPage:
+    """By the prefix of its secret, or of one that it had before. Raises Http404 and BadFilter."""
+    today = timezone.localdate()
+    return pages.key(
+        found=access.key_of(prefix=prefix, seen=seen),
         asked=filters.spend_filters(request.GET, today=today),
         seen=seen,
         person=person(request),
         today=today,
         now=timezone.now(),
     )
-    return render(request, "spend/key.html", {"section": "teams", "found": found, "periods": filters.PERIODS})
 
 
 def person(request: HttpRequest) -> User:

@@ -1,14 +1,15 @@
 """/spend/what-if/: real traffic at the prices of other models."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import export, filters, queries
+from metering.spend import downloads, filters, headings, queries
 from metering.spend.access import check_scope, for_spend_readers
+from metering.spend.downloads import Download
 from metering.spend.whatif import asked, files, forms
 from metering.spend.whatif import page as pages
 from metering.spend.whatif.page import Page
@@ -33,11 +34,16 @@ def what_if(request: HttpRequest, seen: Visibility) -> HttpResponse:
 
 @require_safe
 @for_spend_readers
-def what_if_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def what_if_file(request: HttpRequest, seen: Visibility) -> Download:
     found = _found(request, seen)
-    rows = files.rows(found, time_zone=settings.TIME_ZONE)
-    name = f"what-if-{found.asked.spend.start}-{found.asked.spend.end}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    spend = found.asked.spend
+    return Download(
+        name=f"what-if-{spend.start}-{spend.end}",
+        title="What this traffic would have cost on other models",
+        rows=files.rows(found, time_zone=settings.TIME_ZONE),
+        facts=headings.of_filters(spend, time_zone=settings.TIME_ZONE),
+    )
 
 
 def _found(request: HttpRequest, seen: Visibility) -> Page:

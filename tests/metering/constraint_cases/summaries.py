@@ -8,6 +8,7 @@ from metering.models import (
     DailyTagSpend,
     DailyUsage,
     HourlySpend,
+    MonthlyCharge,
     SummaryMark,
 )
 from tests.metering.constraint_cases.case import Case
@@ -20,6 +21,11 @@ def _columns(house: House) -> dict[str, Any]:
 
 def usage(house: House, **values: Any) -> DailyUsage:
     return DailyUsage.objects.create(**{**_columns(house), "day": AT.date(), "route": "gpt-4o", **values})
+
+
+def charge(house: House, **values: Any) -> MonthlyCharge:
+    columns = {"team_id": house.team, "model_id": house.model, "month": AT.date().replace(day=1)}
+    return MonthlyCharge.objects.create(**{**columns, "variant": "standard", "basis": "price", **values})
 
 
 def hour(house: House, **values: Any) -> HourlySpend:
@@ -54,6 +60,14 @@ CASES: dict[str, Case] = {
     "daily_usage_parts_are_the_cost": (
         lambda x: usage(x, usd_input=Decimal("0.1"), usd_unsplit=Decimal("-0.3"), cost=Decimal("-0.2")),
         lambda x: usage(x, usd_input=Decimal("0.1"), cost=Decimal("0.100000000001")),
+    ),
+    "monthly_charge_once_per_group": (
+        lambda x: both(charge, x, {"price_id": None}, {"price_id": x.price}),
+        lambda x: both(charge, x, {"charged": AT.date()}, {"charged": AT.date()}),
+    ),
+    "monthly_charge_begins_a_month": (
+        lambda x: charge(x),
+        lambda x: charge(x, month=AT.date().replace(day=2)),
     ),
     "hourly_spend_once_per_group": (
         lambda x: both(hour, x, {}, {"hour": AT.replace(hour=13)}),

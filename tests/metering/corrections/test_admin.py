@@ -207,3 +207,36 @@ class TestWhoMay:
 
         assert root.get("/admin/metering/correctionbatch/add/").status_code == 403
         assert root.post(f"/admin/metering/correctionbatch/{batch.pk}/delete/").status_code == 403
+
+
+def test_a_link_fills_the_form_in_and_asks_nothing_yet(root: Client, shop: Shop) -> None:
+    book(shop)
+
+    link = {"at_prices": str(shop.right.pk), "model": str(shop.right.model_id), "start": "2026-10-05"}
+    html = root.get(RERATE, link).content.decode()
+
+    assert f'name="at_prices" value="{shop.right.pk}"' in html
+    assert f'<option value="{shop.right.model_id}" selected>' in html
+    assert 'name="start" value="2026-10-05"' in html
+    assert "errorlist" not in html
+    assert "What would change" not in text_of(html)
+
+
+def test_models_without_entries_are_not_offered(root: Client, shop: Shop) -> None:
+    book(shop)
+    idle = factories.make_model("never-called", provider=shop.right.model.provider)
+
+    html = root.get(RERATE).content.decode()
+
+    assert f'<option value="{shop.right.model_id}">' in html
+    assert f'<option value="{idle.pk}">' not in html
+
+
+def test_a_re_rating_of_nothing_keeps_no_batch(root: Client, shop: Shop) -> None:
+    book(shop)
+
+    answer = root.post(RERATE, NOVEMBER | {"entries": "0", "difference": "0"})
+
+    assert answer.status_code == 200
+    assert "Nothing." in answer.content.decode()
+    assert not CorrectionBatch.objects.exists()

@@ -31,6 +31,14 @@ def test_it_books_a_batch_and_says_by_how_much_the_total_moves(shop: Shop) -> No
     assert (batch.author, batch.reason, batch.amount) == ("ann", "contract", Decimal("-1.5"))
 
 
+def test_what_changes_nothing_keeps_no_batch(shop: Shop) -> None:
+    book(shop)
+    book_unpriced(shop)
+
+    assert command(*NOVEMBER, "--reason", "contract") == "nothing would change: no batch is kept\n"
+    assert not CorrectionBatch.objects.exists()
+
+
 def test_a_dry_run_says_what_would_change_and_books_nothing(shop: Shop) -> None:
     book(shop)
     book_unpriced(shop)

@@ -300,11 +300,12 @@ class TestGoingToARequest:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("over=much", "over must be an amount of USD such as 0.50"),
-        ("over=-1", "over must be an amount of USD such as 0.50"),
-        ("over=NaN", "over must be an amount of USD such as 0.50"),
-        ("over=1e99", "over must be an amount of USD such as 0.50"),
-        ("over=0.0000000000001", "over has more than 12 decimals: no amount in the ledger does"),
+        ("over=much", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
+        ("over=-1", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
+        ("over=NaN", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
+        ("over=1e99", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
+        ("over=0E%2B999999999999", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
+        ("over=0.0000000000001", "over must be an amount of USD such as 0.50, of 12 decimals at most"),
         ("slow=-1", "slow must be a whole number"),
         ("output=1.5", "output must be a whole number"),
         ("before=x", "before must be the number of an entry"),

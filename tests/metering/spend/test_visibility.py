@@ -11,18 +11,28 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from catalog import visibility
+from catalog import spreadsheets, visibility
 from tests import factories
 from tests.metering.spend.conftest import REQUEST, Month
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
-REPORTS = ["/spend/", "/spend/export.csv", "/spend/days.csv", "/spend/entries/", "/spend/entries/export.csv"]
+REPORTS = [
+    "/spend/",
+    *(f"/spend/{name}.{ending}" for name in ("export", "days") for ending in ("csv", "xlsx")),
+    "/spend/entries/",
+    "/spend/entries/export.csv",
+    "/spend/entries/export.xlsx",
+]
 
 
 def body(client: Client, url: str) -> str:
+    """The page or the file as text; of a sheet its cells, a row in each line."""
     response = client.get(url)
     assert response.status_code == 200
-    return bytes(response.getvalue()).decode()
+    content = bytes(response.getvalue())
+    if ".xlsx" not in url:
+        return content.decode()
+    return "\n".join(" ".join(row) for row in spreadsheets.rows(name="x.xlsx", content=content))
 
 
 def spend_urls(patterns: object = None, prefix: str = "/") -> Iterator[str]:
@@ -62,7 +72,7 @@ def asked(client: Client, url: str) -> HttpResponse:
 
 def test_every_page_is_known_to_these_tests() -> None:
     others = [url for url in spend_urls() if url.split("/")[2] not in ELSEWHERE]
-    assert sorted(others) == sorted([*REPORTS, f"/spend/entries/{REQUEST}/"])
+    assert sorted(others) == sorted([*REPORTS, f"/spend/entries/{REQUEST}/", "/spend/entries/find/"])
 
 
 def test_anonymous_people_are_sent_to_the_login(month: Month, client: Client) -> None:
@@ -93,7 +103,7 @@ def test_a_lead_who_asks_for_another_team_finds_nothing(team_lead: Client, month
     assert team_lead.get(f"{url}?{NOVEMBER}&team=ads").status_code == 404
     assert team_lead.get(f"{url}?{NOVEMBER}&team=no-such-team").status_code == 404
     assert team_lead.get(f"{url}?{NOVEMBER}&key={month.ads.prefix}").status_code == 404
-    assert team_lead.get(f"{url}?{NOVEMBER}&team=search&key={month.search.prefix}").status_code == 200
+    assert body(team_lead, f"{url}?{NOVEMBER}&team=search&key={month.search.prefix}")
 
 
 @pytest.mark.parametrize("url", REPORTS)

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from catalog.models import Team
 from proxy.models import Refusal
 from proxy.pages.objectives import objectives_in
-from tests.metering.spend.test_pages import page, row_of, text_of
+from tests.metering.spend.test_pages import first_row_of, page, text_of
 from tests.proxy.pages.conftest import AT, DAY, FREE, BadDay, attempt, request_id
 from tests.proxy.pages.test_report import (
     ATTEMPTS,
@@ -76,24 +76,24 @@ def test_the_error_budget_pays_for_them(finance: Client, outage: BadDay, setting
 def test_the_page_says_why_and_for_which_route(finance: Client, outage: BadDay) -> None:
     html = page(finance, f"{URL}?{DAY}")
     listed = html[html.index(HEADING) :]
-    assert row_of(listed, "Every target's breaker is open")[1:] == [
+    assert first_row_of(listed, "Every target's breaker is open")[1:] == [
         "circuit_open",
         "gpt-4o",
         "7",
         "32 %",
     ]
-    assert row_of(listed, "The ledger could not be written")[1:] == [
+    assert first_row_of(listed, "The ledger could not be written")[1:] == [
         *("ledger_unavailable", "gpt-4o", "2", "9 %"),
     ]
-    assert row_of(listed, "The worker was stopping")[1:] == ["stopping", "not read", "1", "5 %"]
-    assert row_of(listed, "Total")[3:] == ["12", "55 %"]
+    assert first_row_of(listed, "The worker was stopping")[1:] == ["stopping", "not read", "1", "5 %"]
+    assert first_row_of(listed, "Total")[3:] == ["12", "55 %"]
 
 
 def test_they_took_no_attempt(finance: Client, outage: BadDay) -> None:
     html = page(finance, f"{URL}?{DAY}")
     tries = html[html.index("Attempts a request took") :]
-    assert row_of(tries, "none: from our cache")[1:5] == ["1", "5 %", "1", "0"]
-    assert row_of(tries, "none: refused")[1:5] == ["12", "55 %", "0", "12"]
+    assert first_row_of(tries, "none: from our cache")[1:5] == ["1", "5 %", "1", "0"]
+    assert first_row_of(tries, "none: refused")[1:5] == ["12", "55 %", "0", "12"]
 
 
 def test_an_outage_without_a_single_attempt_is_no_quiet_day(finance: Client, bad_day: BadDay) -> None:

@@ -18,7 +18,7 @@ from metering.models import CostEntry
 from metering.spend.money import NOTHING
 from proxy.pages.objectives import objectives_in
 from tests import factories
-from tests.metering.spend.test_pages import page, row_of, text_of
+from tests.metering.spend.test_pages import first_row_of, page, text_of
 from tests.proxy.pages.conftest import AT, DAY, FREE, BadDay, attempt, request_id
 
 URL = "/spend/reliability/"
@@ -106,26 +106,26 @@ def test_too_few_calls_have_no_p99_9(finance: Client) -> None:
     found = table(finance, DAY)["openai"]
     names = ("latency_calls", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_p99_9_ms")
     assert figures(found, *names) == ["4", "200", "700", "700", ""]
-    cells = row_of(page(finance, f"{URL}?{DAY}"), "openai")
+    cells = first_row_of(page(finance, f"{URL}?{DAY}"), "openai")
     assert cells[8:13] == ["200 ms", *["too few calls"] * 3, "4"]
 
 
 def test_the_first_token_is_timed_for_streams_alone_and_else_not_known(finance: Client) -> None:
     html = page(finance, f"{URL}?{DAY}")
-    assert row_of(html, "openai")[13:] == ["40 ms", *["too few calls"] * 3, "1"]
-    assert row_of(html, "gemini")[13:] == ["not known"] * 4 + ["0"]
+    assert first_row_of(html, "openai")[13:] == ["40 ms", *["too few calls"] * 3, "1"]
+    assert first_row_of(html, "gemini")[13:] == ["not known"] * 4 + ["0"]
 
 
 def test_a_vendor_that_nothing_is_known_of_has_no_availability(finance: Client) -> None:
-    assert row_of(page(finance, f"{URL}?{DAY}"), "gemini")[1:5] == ["1", "not known", "0", "not known"]
+    assert first_row_of(page(finance, f"{URL}?{DAY}"), "gemini")[1:5] == ["1", "not known", "0", "not known"]
 
 
 def test_how_many_attempts_requests_took(finance: Client) -> None:
     html = page(finance, f"{URL}?{DAY}")
     tries = html[html.index("Attempts a request took") :]
-    assert row_of(tries, "none: from our cache")[1:4] == ["1", "10 %", "1"]
-    assert row_of(tries, "1")[1:] == ["5", "50 %", "2", "1", "1", "1"]
-    assert row_of(tries, "2")[1:] == ["4", "40 %", "3", "1", "0", "0"]
+    assert first_row_of(tries, "none: from our cache")[1:4] == ["1", "10 %", "1"]
+    assert first_row_of(tries, "1")[1:] == ["5", "50 %", "2", "1", "1", "1"]
+    assert first_row_of(tries, "2")[1:] == ["4", "40 %", "3", "1", "0", "0"]
     seen = text_of(tries)
     assert "2 requests (20 %) saved" in seen
     assert "1 of them by another model. 1 (10 %) hedged" in seen
@@ -137,7 +137,12 @@ def test_four_attempts_and_more_are_counted_together(finance: Client, bad_day: B
         for nth in range(1, most + 1):
             attempt(bad_day.ads, bad_day.gpt, "error", "overloaded", request_id=number, attempt=nth, **FREE)
     html = page(finance, f"{URL}?{DAY}&team=ads")
-    assert row_of(html[html.index("Attempts a request took") :], "4 or more")[1:5] == ["2", "67 %", "0", "2"]
+    assert first_row_of(html[html.index("Attempts a request took") :], "4 or more")[1:5] == [
+        "2",
+        "67 %",
+        "0",
+        "2",
+    ]
 
 
 def test_a_request_whose_first_attempt_is_not_booked_yet_counts_once(
@@ -164,11 +169,11 @@ def test_money_spent_on_failures_is_the_ledgers_sum(finance: Client) -> None:
     assert failed.aggregate(cost=Sum("cost"))["cost"] == Decimal("0.375")
     html = page(finance, f"{URL}?{DAY}")
     failures = html[html.index("Attempts that failed") :]
-    assert row_of(failures, "Total")[3:] == ["6", "", "$0.375", "5 %", "1 (at most $2)"]
+    assert first_row_of(failures, "Total")[3:] == ["6", "", "$0.375", "5 %", "1 (at most $2)"]
     rows = [row for row in re.findall(r"<tr>.*?</tr>", failures, flags=re.DOTALL) if "outcome=" in row]
     costs = [text_of(row).split("$")[1].split(" ")[0] for row in rows if "$" in row]
     assert sum(Decimal(cost) for cost in costs) == Decimal("0.375")
-    assert row_of(failures, "gemini") == [
+    assert first_row_of(failures, "gemini") == [
         *("gemini", "our worker died", "lost", "1", "no", "unknown", NOTHING, "1"),
     ]
     assert "2 attempts whose caller left, $1.5." in text_of(failures)
@@ -191,7 +196,7 @@ def test_where_no_failure_has_a_known_cost_there_is_no_share_of_it(db: None, fin
     html = page(finance, f"{URL}?{DAY}&provider=gemini")
     seen = text_of(html[html.index("Spent on failures") :])
     assert "unknown excludes 1 of unknown cost: 1 at most $2.00" in seen
-    assert row_of(html[html.index("Attempts that failed") :], "Total")[5:7] == ["unknown", NOTHING]
+    assert first_row_of(html[html.index("Attempts that failed") :], "Total")[5:7] == ["unknown", NOTHING]
 
 
 def test_whole_days_are_those_of_the_spend_pages(finance: Client) -> None:
@@ -214,7 +219,13 @@ def test_a_correction_gives_a_failure_its_cost(finance: Client, bad_day: BadDay)
         note="from the invoice",
     )
     html = page(finance, f"{URL}?{DAY}")
-    assert row_of(html[html.index("Attempts that failed") :], "Total")[3:] == ["6", "", "$0.875", "12 %", "0"]
+    assert first_row_of(html[html.index("Attempts that failed") :], "Total")[3:] == [
+        "6",
+        "",
+        "$0.875",
+        "12 %",
+        "0",
+    ]
     assert figures(table(finance, DAY)[""], *ATTEMPTS[:3]) == ["5", "4", "4"]
 
 
@@ -230,7 +241,7 @@ def test_a_failure_leads_to_its_entries(finance: Client) -> None:
 def test_a_request_without_calls_in_the_period_is_told_so(finance: Client) -> None:
     html = page(finance, f"{URL}?from=2026-01-01&to=2026-01-02")
     assert "No calls in this period" in html
-    assert "plotly" not in html
+    assert "plotly.min.js" not in html
     assert "Nothing matches these filters" in page(finance, f"{URL}?{DAY}&model=openai/none")
 
 
@@ -317,7 +328,7 @@ def requests_over_time(client: Client, query: str) -> dict[str, dict[str, int]]:
     found = re.search(r'<script id="figure-requests" type="application/json">(.*?)</script>', html, re.DOTALL)
     assert found is not None
     return {
-        trace["name"]: {x: y for x, y in zip(trace["x"], trace["y"], strict=True) if y}
+        trace["name"]: {x: int(y) for x, y in zip(trace["x"], trace["y"], strict=True)}
         for trace in json.loads(found[1])["data"]
     }
 

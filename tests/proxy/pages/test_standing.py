@@ -13,7 +13,7 @@ from django.utils import timezone
 from catalog.models import Credential, LanguageModel, Provider
 from metering.spend.money import NOTHING
 from proxy.models import Breaker, BreakerEvent, CredentialState, HealthCheck
-from tests.metering.spend.test_pages import page, row_of, text_of
+from tests.metering.spend.test_pages import first_row_of, page, text_of
 from tests.proxy.pages.conftest import AT, DAY, BadDay, attempt
 
 URL = "/spend/reliability/"
@@ -48,12 +48,12 @@ def outage(bad_day: BadDay) -> Breaker:
 
 def test_an_outage_is_told_with_its_reason_evidence_and_requests(finance: Client, outage: Breaker) -> None:
     html = page(finance, f"{URL}?{DAY}")
-    assert row_of(html, "2026-11-20 12:01:00") == [
+    assert first_row_of(html, "2026-11-20 12:01:00") == [
         *("2026-11-20 12:01:00", "openai", "Open", "Failures in a row"),
         *("calls 9, failures 5", "8324f8b3 provider 502"),
     ]
     assert f'href="/spend/entries/{REQUEST}/"' in html
-    assert row_of(html, "2026-11-20 12:02:30")[2:4] == ["Closed", "Probe succeeded"]
+    assert first_row_of(html, "2026-11-20 12:02:30")[2:4] == ["Closed", "Probe succeeded"]
     assert "All 1 are closed now." in text_of(html)
 
 
@@ -71,7 +71,7 @@ def test_latencies_above_ten_seconds_are_drawn_in_seconds(finance: Client, bad_d
     def axis_and_bar() -> tuple[str, float]:
         drawn = chart(page(finance, f"{URL}?{DAY}"), "latency")
         bars = {trace["name"]: dict(zip(trace["x"], trace["y"], strict=True)) for trace in drawn["data"]}
-        return drawn["layout"]["yaxis"]["ticksuffix"], bars["p99"]["openai"]
+        return drawn["layout"]["yaxis"]["ticksuffix"], float(bars["p99"]["openai"])
 
     assert axis_and_bar() == (" ms", 700)
     attempt(bad_day.ads, bad_day.gpt, "ok", latency_ms=42_500)
@@ -93,7 +93,7 @@ def test_what_is_held_by_hand_says_why_and_by_whom(finance: Client, bad_day: Bad
     happened(of, 0, "closed", "open", "manual", by=bad_day.boss, note="maintenance")
     html = page(finance, f"{URL}?{DAY}")
     assert "openai : open since 2026-11-20 12:00:00 held open maintenance" in text_of(html)
-    assert row_of(html, "2026-11-20 12:00:00")[3] == "By hand, fin: maintenance"
+    assert first_row_of(html, "2026-11-20 12:00:00")[3] == "By hand, fin: maintenance"
 
 
 def test_a_note_of_an_earlier_hold_is_not_said_of_the_next_trouble(finance: Client, bad_day: BadDay) -> None:
@@ -120,7 +120,7 @@ def test_a_drained_region_is_told(finance: Client, bad_day: BadDay) -> None:
     happened(of, 0, "closed", "closed", "drained", evidence={"threshold_seconds": 3.0})
     html = page(finance, f"{URL}?{DAY}")
     assert "openai : closed, drained since 2026-11-20 12:00:00" in text_of(html)
-    assert row_of(html, "2026-11-20 12:00:00")[2:5] == [
+    assert first_row_of(html, "2026-11-20 12:00:00")[2:5] == [
         *("Drained", "p99 too slow for too long", "threshold seconds 3"),
     ]
 
@@ -148,7 +148,7 @@ def test_credentials_that_rest_are_listed_until_they_may_work_again(finance: Cli
         until=now - dt.timedelta(seconds=1),
     )
     html = page(finance, f"{URL}?{DAY}")
-    cells = row_of(html, "openai default")
+    cells = first_row_of(html, "openai default")
     assert cells[1:3] == ["all models", "Rejected by the vendor"]
     assert cells[5:] == ["3", "401 bad", NOTHING]
     assert "openai second" not in html
@@ -166,7 +166,7 @@ def test_the_last_health_checks(finance: Client, bad_day: BadDay) -> None:
     HealthCheck.objects.create(provider=bad_day.flash.provider, claimed_at=AT)
     html = page(finance, f"{URL}?{DAY}")
     checks = html[html.index("Last health checks") :]
-    assert row_of(checks, "openai") == [
+    assert first_row_of(checks, "openai") == [
         *("openai", "unhealthy", "2026-11-20 12:00:00", "not known", "4", "connection refused"),
     ]
     assert "gemini" not in checks

@@ -162,7 +162,7 @@ def test_two_periods_without_calls_say_so(finance: Client) -> None:
     found = page(finance, "from=2020-01-01&to=2020-01-31")
 
     assert "No calls in this period" in text_of(found)
-    assert "plotly" not in found
+    assert "plotly.min.js" not in found
 
 
 def test_periods_of_unknown_cost_alone_have_no_chart(finance: Client, month: Month) -> None:
@@ -170,7 +170,7 @@ def test_periods_of_unknown_cost_alone_have_no_chart(finance: Client, month: Mon
 
     found = page(finance, f"{PERIODS}&route=lost")
 
-    assert "plotly" not in found
+    assert "plotly.min.js" not in found
     assert ">unknown</a>" in found
 
 

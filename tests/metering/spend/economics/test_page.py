@@ -214,7 +214,7 @@ def test_a_period_without_calls_says_so(finance: Client) -> None:
     found = page(finance, "/spend/economics/?from=2020-01-01&to=2020-01-31")
 
     assert "No calls in this period" in text_of(found)
-    assert "plotly" not in found
+    assert "plotly.min.js" not in found
     assert [row["row"] for row in table(finance, "models", "from=2020-01-01&to=2020-01-31")] == ["total"]
 
 

@@ -218,10 +218,10 @@ def test_a_row_counts_tokens_and_calls_beside_its_cost(finance: Client, tagged: 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("by=token_type", 23),
-        ("by=tag", 25),
-        ("by=team&tag=feature&tag_value=chat", 19),
-        ("by=team&compare=previous", 20),
+        ("by=token_type", 24),
+        ("by=tag", 26),
+        ("by=team&tag=feature&tag_value=chat", 20),
+        ("by=team&compare=previous", 21),
     ],
 )
 def test_each_grouping_asks_a_fixed_number_of_questions(

@@ -55,12 +55,20 @@ def test_a_view_is_its_owners_unless_it_is_shared(finance: Client, other: Client
     assert "Mine" not in seen
 
 
-def test_a_lead_is_not_told_of_other_teams(finance: Client, team_lead: Client) -> None:
-    save(finance, name="About ads", query="by=model&team=ads", shared="on")
-    save(finance, name="Everything by model", query="by=model", shared="on")
+def test_leads_see_what_leads_of_their_teams_share_and_no_others(
+    finance: Client, team_lead: Client, month: Month
+) -> None:
+    """A view's name may tell of a team as well as its filters do."""
+    save(finance, name="Layoffs in ads", query="by=model", shared="on")
+    second = Client()
+    second.force_login(factories.make_user("lou", role="Team lead"))
+    month.search.team.leads.add(User.objects.get(username="lou"))
+    save(second, name="Everything by model", query="by=model", shared="on")
+
     seen = text_of(page(team_lead, "/spend/"))
-    assert "Everything by model by fin" in seen
-    assert "About ads" not in seen
+
+    assert "Everything by model by lou" in seen
+    assert "Layoffs" not in seen
 
 
 def test_a_name_is_taken_once_by_each_person(finance: Client, other: Client) -> None:

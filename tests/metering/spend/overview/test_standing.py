@@ -140,14 +140,17 @@ def test_the_fullest_monthly_budget_comes_first(month: Month) -> None:
     assert found.over == 1
 
 
-def test_unknown_costs_count_since_the_first_of_last_month(month: Month) -> None:
+def test_unknown_costs_count_from_the_first_month_that_is_not_closed(month: Month) -> None:
     for day in (dt.date(2026, 10, 1), dt.date(2026, 9, 30)):
         at = dt.datetime.combine(day, dt.time(12), dt.UTC)
         factories.make_entry(key=month.ads, model=month.flash, usage=None, cost=None, started_at=at)
     unknown = standing_of().unknown
-    assert (unknown.totals.unpriced, unknown.totals.unbounded) == (2, 1)
-    assert unknown.totals.exposure == Decimal("0.25")
-    assert unknown.filters.start == dt.date(2026, 10, 1)
+    assert (unknown.totals.unpriced, unknown.totals.unbounded) == (3, 2)
+
+    factories.make_closed_month(dt.date(2026, 9, 1))
+    since = standing_of().unknown
+    assert (since.totals.unpriced, since.totals.exposure) == (2, Decimal("0.25"))
+    assert since.filters.start == dt.date(2026, 10, 1)
 
 
 def test_open_holds_are_unsettled(month: Month) -> None:
