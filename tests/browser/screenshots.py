@@ -85,9 +85,7 @@ def _photograph(found: dict[str, str]) -> None:
             _log_in(page, f"http://127.0.0.1:{server.port}")
             for name, address in found.items():
                 page.goto(f"http://127.0.0.1:{server.port}{address}")
-                page.wait_for_function(
-                    "document.querySelectorAll('.chart[data-figure]:not([data-drawn])').length === 0"
-                )
+                page.wait_for_selector(".chart[data-figure]:not([data-drawn])", state="detached")
                 _keep(page, FOLDER / f"{name}-{scheme}.png")
                 sys.stdout.write(f"{name} ({scheme})\n")
         browser.close()

@@ -74,9 +74,7 @@ def _looked_at(seen: Visit, site: Site, address: str, width: int) -> list[str]:
     found = [] if response.status == 200 else [f"answers {response.status}"]
     for chart in seen.page.query_selector_all(".chart[data-figure]"):
         chart.wait_for_element_state("visible")
-    seen.page.wait_for_function(
-        "document.querySelectorAll('.chart[data-figure]:not([data-drawn])').length === 0"
-    )
+    seen.page.wait_for_selector(".chart[data-figure]:not([data-drawn])", state="detached")
     wide = seen.page.evaluate("document.documentElement.scrollWidth")
     if wide > width and "/admin/" not in address:
         found.append(f"is {wide} pixels wide")
