@@ -67,7 +67,7 @@ demo: setup
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/development
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 clients: $(VENV)/clients/installed
 

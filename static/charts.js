@@ -39,7 +39,7 @@
   const address = ({ data, pointNumber }) => {
     const said = Array.isArray(data.customdata) ? data.customdata[pointNumber] : null;
     const found = Array.isArray(said) ? said[1] : null;
-    return typeof found === "string" && /^[?/](?!\/)/.test(found) ? found : null;
+    return typeof found === "string" && /^(\?|\/(?![/\\]))/.test(found) ? found : null;
   };
   const drawn = (chart) => {
     const figure = JSON.parse(document.getElementById(chart.dataset.figure).textContent);

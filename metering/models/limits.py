@@ -260,4 +260,4 @@ class LimitRaise(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.limit}: +{self.amount.normalize():f} ({self.state})"
+        return f"{self.limit}: +{Decimal(self.amount).normalize():f} ({self.state})"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from metering.models import BudgetNotice, Limit, LimitRaise, LimitWindow, NoticeDelivery
 from tests import factories
 from tests.metering.spend.conftest import Month
-from tests.metering.spend.test_pages import page, row_of, text_of
+from tests.metering.spend.test_pages import first_row_of, page, row_of, text_of
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_overrun_is_said(finance: Client, limit: Limit) -> None:
 
 def test_a_lead_asks_and_another_person_approves(team_lead: Client, approver: Client, limit: Limit) -> None:
     assert ask(team_lead, limit).url == f"{url(limit)}#raises"
-    waiting = row_of(page(approver, "/spend/budgets/"), "search")
+    waiting = first_row_of(page(approver, "/spend/budgets/"), "search")
     assert decide(approver, decision="approve", note="until the launch").url == f"{url(limit)}#raises"
 
     assert waiting[2:5] == ["+$2.5", "launch", "lea"]
