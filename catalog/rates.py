@@ -21,8 +21,8 @@ class Rates(NamedTuple):
     per_request: Decimal | None = None
 
 
-# Without a rate of their own these cost what they are part of (docs/decisions/0004). metering/costing.py does
-# so; a test holds the two together.
+# A vendor that lists no rate of its own for these bills them at the rate of what they are part of. The other
+# kinds have no such rule: a missing rate there is unknown (docs/decisions/0004).
 PART_OF = {"cache_read": "input", "cache_write_5m": "input", "reasoning": "output"}
 FINEST = Decimal("0.000001")
 HUNDRED = Decimal(100)

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, Overflow
 
+from catalog.rates import PART_OF
 from catalog.snapshot import PriceRow
 from metering.usage import Usage
 
@@ -34,9 +35,6 @@ TOKEN_BUCKETS = (
     "audio_input",
     "audio_output",
 )
-# A vendor that lists no rate of its own for these bills them at the rate of what they are part of. The other
-# buckets have no such rule: a missing rate there is unknown (docs/decisions/0004).
-PART_OF = {"cache_read": "input", "cache_write_5m": "input", "reasoning": "output"}
 NOT_INPUT = ("output", "reasoning", "audio_output", "requests")
 MARGINAL = "marginal"
 INPUT_ORDER = ("cache_read", "cache_write_1h", "cache_write_5m", "input", "audio_input")

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from catalog.rates import PART_OF
 from metering.closing import reading
-from metering.costing import PART_OF, TOKEN_BUCKETS
+from metering.costing import TOKEN_BUCKETS
 from metering.focus.asked import Export
 from metering.usage import BUCKETS
 

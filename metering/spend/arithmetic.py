@@ -119,9 +119,9 @@ def _rate(price: Price | None, bucket: str) -> tuple[Decimal | None, str]:
     if price is None:
         return None, ""
     own: Decimal | None = getattr(price, _column(bucket))
-    if own is not None or bucket not in costing.PART_OF:
+    if own is not None or bucket not in rates.PART_OF:
         return own, ""
-    whole = costing.PART_OF[bucket]
+    whole = rates.PART_OF[bucket]
     inherited: Decimal | None = getattr(price, whole)
     return inherited, WORDS[whole]
 

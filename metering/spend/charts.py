@@ -104,6 +104,7 @@ def figure(traces: Sequence[Any], **layout: Any) -> dict[str, Any]:
 USD: dict[str, Any] = {
     "type": "linear",
     "tickprefix": "$",
+    "automargin": True,  # small amounts have long labels
     "rangemode": "tozero",
     "exponentformat": "none",
 }

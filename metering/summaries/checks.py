@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from metering.costing import PART_OF, TOKEN_BUCKETS
+from catalog.rates import PART_OF
+from metering.costing import TOKEN_BUCKETS
 from metering.usage import BUCKETS
 
 UP_TO = "e.id <= coalesce((SELECT entry FROM metering_summarymark), 0)"

@@ -7,7 +7,6 @@ import pytest
 from catalog import alarms, rates
 from catalog.alarms import Alarm, Raised
 from catalog.rates import Rates
-from metering import costing
 
 OLD = Rates(input=Decimal("2.5"), output=Decimal(10), cache_read=Decimal("1.25"))
 
@@ -56,7 +55,6 @@ def test_a_badge_for_each_kind() -> None:
 
 
 def test_an_empty_rate_is_said_as_it_is_priced() -> None:
-    assert rates.PART_OF == costing.PART_OF
     assert [rates.said(name, None) for name in ("cache_read", "cache_write_5m", "reasoning", "input")] == [
         "as input",
         "as input",

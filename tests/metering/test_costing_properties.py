@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from catalog.rates import PART_OF
 from catalog.snapshot import RATES, PriceRow
 from metering import costing
 from metering.usage import BUCKETS, Usage
@@ -42,7 +43,7 @@ def test_a_cost_is_known_exactly_when_every_kind_of_use_has_a_rate(
 
     used = {bucket for bucket in BUCKETS if getattr(usage, bucket)}
     listed = {"requests" if name == "per_request" else name for name in given_rates}
-    inherited = {bucket for bucket, whole in costing.PART_OF.items() if whole in given_rates}
+    inherited = {bucket for bucket, whole in PART_OF.items() if whole in given_rates}
     assert (found.usd is not None) == (used <= listed | inherited)
     assert found.reason == ("" if found.usd is not None else "unpriced_component")
 

@@ -10,9 +10,8 @@ from django.db.models import QuerySet, Sum
 from catalog import rates
 from catalog.models import Price
 from catalog.models.prices import Tier
-from catalog.rates import Rates
+from catalog.rates import PART_OF, Rates
 from catalog.visibility import Visibility
-from metering.costing import PART_OF
 from metering.models import DailyUsage
 from metering.spend import queries
 from metering.spend.filters import Filters

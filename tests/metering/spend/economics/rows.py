@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from catalog.rates import Rates
-from metering.costing import MILLION, PART_OF
+from catalog.rates import PART_OF, Rates
+from metering.costing import MILLION
 from metering.spend.economics.usage import PricedUsage, Used
 from metering.usage import BUCKETS
 
