@@ -1,8 +1,14 @@
-"""How the suite is spread over processes: by file, but for folders whose files share one expensive house."""
+"""How the suite is spread over processes, and where its databases come from.
+
+It is spread by file, but for folders whose files share one expensive house.
+"""
 
 from typing import Any
 
 import pytest
+from django.db import connection
+
+from tests import migrated_database
 
 TOGETHER = ("tests/replay/",)  # a gateway that sells every recording, and what it answered
 
@@ -26,3 +32,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return unit_of(nodeid)
 
     return ByUnit(config, log)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated_database.ensure()

@@ -15,6 +15,8 @@ from django.db import connection, connections
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from psycopg import sql
 
+from tests import migrated_database
+
 _numbers = itertools.count(1)
 APPS = ("catalog", "metering", "proxy")
 
@@ -55,6 +57,7 @@ def _migrated() -> Iterator[str]:
     if name.startswith(TEST_DATABASE_PREFIX):
         yield name
         return
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated_database.ensure()
     made = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         yield made

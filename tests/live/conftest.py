@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests import migrated_database
 from tests.live.house import Databases, House, Program, Vendors, environment, free_port, run_manage, until
 
 CONFIGURATION = """
@@ -139,13 +140,12 @@ def configured(
     databases: Databases, vendors_of_session: Vendors, settings_of_houses: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
     """A database with all migrations and CONFIGURATION, and a key of its team."""
-    name = databases.create()
+    name = databases.create(template=migrated_database.ensure())
     env = environment(DATABASE_URL=databases.url(name), **settings_of_houses)
     toml = CONFIGURATION.replace("SANDBOX", vendors_of_session.base_url)
     try:
-        for arguments, stdin in ((("migrate", "-v0"), ""), (("apply", "-"), toml)):
-            done = run_manage(*arguments, env=env, stdin=stdin)
-            assert done.returncode == 0, done.stdout + done.stderr
+        done = run_manage("apply", "-", env=env, stdin=toml)
+        assert done.returncode == 0, done.stdout + done.stderr
         key = run_manage("create_key", "--team", "search", "--name", "first", env=env).stdout.strip()
         yield name, key
     finally:

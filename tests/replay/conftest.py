@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from django.conf import settings
 
+from tests import migrated_database
 from tests.live.house import ROOT, Databases, House, Vendors, environment, free_port, run_manage, until
 from tests.replay import shelves
 from tests.replay.gathering import Gathered
@@ -45,7 +46,7 @@ def gateway(replay: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     folder: Path = tmp_path_factory.mktemp("replay")
     databases = Databases(os.environ["DATABASE_URL"])
-    name = databases.create()
+    name = databases.create(template=migrated_database.ensure())
     told = {"TALLYGATE_VAR": str(folder / "var"), "SECRET_KEY": settings.SECRET_KEY}
     env = environment(DATABASE_URL=databases.url(name), **told)
     vendors = Vendors(replay)
@@ -64,10 +65,9 @@ def gateway(replay: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 
 def _configured(env: dict[str, str], toml: str) -> str:
-    """A migrated database with the catalog; returns a key."""
-    for arguments, stdin in ((("migrate", "-v0"), ""), (("apply", "-"), toml)):
-        done = run_manage(*arguments, env=env, stdin=stdin)
-        assert done.returncode == 0, done.stdout + done.stderr
+    """The migrated database gets the catalog; returns a key."""
+    done = run_manage("apply", "-", env=env, stdin=toml)
+    assert done.returncode == 0, done.stdout + done.stderr
     return run_manage("create_key", "--team", "replay", "--name", "all", env=env).stdout.strip()
 
 
