@@ -66,8 +66,9 @@ serve: setup
 demo: setup
 	@$(BIN)/python manage.py demo
 
+# The suite starts some hundred processes: bytecode is kept, whatever the environment says of it.
 test: $(VENV)/development
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 clients: $(VENV)/clients/installed
 

@@ -22,7 +22,8 @@ def mail(told: Dispatch, *, zone: ZoneInfo, public_url: str) -> Mail:
     ends = f"The period ends at {told.ends_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})."
     last = [] if told.period == "total" else [ends]
     page = f"{public_url}{words.path(told.limit_id)}"
-    return Mail(says.subject, "\n\n".join([says.text, *last, page]) + "\n")
+    subject = " ".join(says.subject.split())  # a name with a line break in it would begin another header
+    return Mail(subject, "\n\n".join([says.text, *last, page]) + "\n")
 
 
 def body(told: Dispatch) -> bytes:

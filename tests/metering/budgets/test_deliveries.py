@@ -11,6 +11,7 @@ import pytest
 from django.core import mail
 from django.db.models import F
 
+from catalog.models import ApiKey
 from metering.budgets import outbox, webhooks
 from metering.models import Limit, NoticeDelivery, Webhook
 from tests import factories
@@ -235,6 +236,26 @@ def test_people_are_told_by_mail(own: str, own_house: House, crossed: Callable[[
         " are refused.\n\nThe period ends at 2026-12-01 00:00 (UTC).\n\n"
         f"/spend/budgets/{Limit.objects.get().pk}/\n"
     )
+
+
+def test_a_line_break_in_a_name_does_not_keep_the_mail_back(own: str, own_house: House) -> None:
+    ApiKey.objects.filter(pk=own_house.key).update(name="nightly\nBcc: all@example.org")
+    limit = h.make_limit(own_house, "10", api_key_id=own_house.key, notify_emails=["fin@example.org"])
+    h.open_window(limit)
+    h.settle(h.entry(own_house, tokens={}, cost="5"))
+    asyncio.run(_noticed_and_sent(own))
+
+    [message] = mail.outbox
+    assert message.subject == (
+        "50 % of the monthly budget of key nightly Bcc: all@example.org of team search is used"
+    )
+    assert message.recipients() == ["fin@example.org"]
+
+
+async def _noticed_and_sent(conninfo: str) -> None:
+    async with notifiers(conninfo) as [notifier]:
+        await notifier.look(at=AT)
+        await notifier.send()
 
 
 def test_without_a_mail_server_the_log_says_so(
