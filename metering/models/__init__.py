@@ -24,6 +24,7 @@ from metering.models.reconciliation import (
     VendorCost,
     VendorReport,
 )
+from metering.models.reliability import DailyEnds, DailyLatencies
 from metering.models.summaries import (
     AnswerSizes,
     DailyTagSpend,
@@ -46,6 +47,8 @@ __all__ = [
     "ClosingWaiver",
     "CorrectionBatch",
     "CostEntry",
+    "DailyEnds",
+    "DailyLatencies",
     "DailySpend",
     "DailyTagSpend",
     "DailyUsage",

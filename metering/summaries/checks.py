@@ -89,6 +89,49 @@ SIZES = _sums(
     {"answers": "1", "output": "e.output", "reasoning": "e.reasoning"},
     f"(SELECT * FROM {ENTRIES} WHERE {WITH_SIZE}) e",  # noqa: S608
 )
+# Priced later: known by its corrections, whenever they came; a summary counts it down with the first of them.
+PRICED_LATER = f"""(SELECT DISTINCT e.corrects_id FROM metering_costentry e
+    WHERE {UP_TO} AND e.kind = 'correction' AND e.cost IS NOT NULL)"""  # noqa: S608
+UNKNOWN = f"CASE WHEN p.corrects_id IS NULL THEN {UNPRICED} ELSE 0 END"
+ENDS = _sums(
+    "how calls ended",
+    "metering_dailyends",
+    {
+        "day": "e.day",
+        "team_id": "e.team_id",
+        "route": "e.route",
+        "model_id": "e.model_id",
+        "kind": "e.kind",
+        "first": f"({CALLS}) = 1",
+        "whole": "e.part = 0",
+        "outcome": "e.outcome",
+        "error_class": "e.error_class",
+    },
+    {
+        "entries": "1",
+        "cost": COST,
+        "unknown": UNKNOWN,
+        "exposure": "coalesce(e.exposure, 0)",
+        "unbounded": f"CASE WHEN e.exposure IS NULL THEN {UNKNOWN} ELSE 0 END",
+    },
+    f"{ENTRIES} LEFT JOIN {PRICED_LATER} p ON p.corrects_id = e.id",
+)
+LATENCIES = _sums(
+    "how long answers took",
+    "metering_dailylatencies",
+    {
+        "day": "e.day",
+        "team_id": "e.team_id",
+        "route": "e.route",
+        "model_id": "e.model_id",
+        "first_token": "e.first_token",
+        "bin": "metering_latency_bin(e.ms)",
+    },
+    {"answers": "1"},
+    f"""(SELECT e.*, false AS first_token, e.latency_ms AS ms FROM {ENTRIES} WHERE ({ANSWERS}) = 1
+        UNION ALL SELECT e.*, true, e.first_byte_ms FROM {ENTRIES} WHERE ({ANSWERS}) = 1 AND e.streamed) e
+    WHERE e.ms IS NOT NULL""",  # noqa: S608
+)
 
 
 def _at_rate(bucket: str) -> str:
@@ -108,4 +151,4 @@ FROM metering_dailyusage u JOIN catalog_price p ON p.id = u.price_id
 WHERE p.tier <> 'marginal' AND ({KEPT}) IS DISTINCT FROM ({AT_RATES})
 """,  # noqa: S608
 )
-ALL = (USAGE, HOURS, TAGS, SIZES, RATES)
+ALL = (USAGE, HOURS, TAGS, SIZES, ENDS, LATENCIES, RATES)

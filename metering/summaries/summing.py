@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from metering.models import (
     AnswerSizes,
     CostEntry,
+    DailyEnds,
+    DailyLatencies,
     DailyTagSpend,
     DailyUsage,
     DearEntry,
@@ -19,7 +22,10 @@ from metering.models import (
 
 AT_ONCE = 20_000  # entries in one transaction: about a quarter of a second
 SUMMARISE = "SELECT summed, behind FROM metering_summarise(%s)"
-KEPT = (DailyUsage, HourlySpend, DailyTagSpend, AnswerSizes, DearEntry, MonthlyCharge)
+KEPT: tuple[type[Model], ...] = (
+    *(DailyUsage, HourlySpend, DailyTagSpend, AnswerSizes, DearEntry, MonthlyCharge),
+    *(DailyEnds, DailyLatencies),
+)
 
 
 class Round(NamedTuple):
@@ -59,7 +65,7 @@ def forget() -> None:
     with transaction.atomic():
         SummaryMark.objects.select_for_update().filter(pk=1).first()
         for model in KEPT:
-            model.objects.all().delete()
+            model._default_manager.all().delete()
         SummaryMark.objects.filter(pk=1).update(entry=0)
 
 

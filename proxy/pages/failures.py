@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from metering.spend.entries import FAILED
 from proxy.pages import verdicts
-from proxy.pages.ledger_rows import Ends, Sold
+from proxy.pages.ends import Ends
+from proxy.pages.ledger_rows import Sold
 from proxy.pages.verdicts import Verdict
 
 ZERO = Decimal(0)

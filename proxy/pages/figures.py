@@ -12,6 +12,7 @@ from plotly import graph_objects as go
 
 from metering.spend import charts as drawing
 from metering.spend.charts import COLOURS, OTHER_COLOUR, Chart, Point
+from metering.summaries import durations
 from proxy.pages.reports import Report, Row, Slice
 from proxy.pages.standing import Standing
 from proxy.pages.timeline import Span
@@ -114,9 +115,9 @@ def percentiles(report: Report) -> Chart:
         xaxis={"type": "category", "fixedrange": True, "automargin": True},
         yaxis={"type": "linear", "rangemode": "tozero", "ticksuffix": f" {unit}", "fixedrange": True},
     )
-    summary = (
-        f"Latency of answers: p95 {report.total.latencies.whole.p95} ms over all; the table has every group."
-    )
+    about = "" if report.asked.exact else f", within {durations.PRECISION}"
+    p95 = report.total.latencies.whole.p95
+    summary = f"Latency of answers: p95 {p95} ms over all{about}; the table has every group."
     return Chart("latency", "Latency of answers", summary, figure)
 
 

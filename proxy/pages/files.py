@@ -1,4 +1,4 @@
-"""The table of the reliability page as a file."""
+"""The tables of the reliability page as files."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,10 +6,12 @@ from decimal import Decimal
 from django.conf import settings
 
 from metering.spend.export import Cell
+from metering.summaries import durations
 from proxy.pages.failures import Spent
 from proxy.pages.latencies import Percentiles
 from proxy.pages.reports import Report, Row
 
+EXACT, WITHIN = "exact", f"within {durations.PRECISION}"
 REFUSED = "before any vendor was asked"
 TIMES = ("calls", "p50_ms", "p95_ms", "p99_ms", "p99_9_ms")
 FAILURE_COLUMNS = (
@@ -34,17 +36,19 @@ COLUMNS = (
     "attempt_success",
     *(f"latency_{name}" for name in TIMES),
     *(f"first_token_{name}" for name in TIMES),
+    "percentiles",
     "time_zone",
 )
 
 
 def report_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
     """A row for each group, one for what was refused before any vendor was asked, then the total. Shares have
-    6 decimals; what is not known is empty."""
+    6 decimals; what is not known is empty. ``percentiles``: how near to those of the answers themselves."""
     period = (report.asked.start, report.asked.end)
+    last = (EXACT if report.asked.exact else WITHIN, settings.TIME_ZONE)
     yield COLUMNS
     for row in report.rows:
-        yield (report.asked.by, row.value, *period, *_figures(row))
+        yield (report.asked.by, row.value, *period, *_figures(row), *last)
     if report.refusals:
         yield (
             "refused",
@@ -55,7 +59,7 @@ def report_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
             *[""] * (len(COLUMNS) - 7),
             settings.TIME_ZONE,
         )
-    yield ("total", "", *period, *_figures(report.total))
+    yield ("total", "", *period, *_figures(report.total), *last)
 
 
 def failure_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
@@ -93,7 +97,6 @@ def _figures(row: Row) -> tuple[Cell, ...]:
         _share(attempts.success),
         *_times(row.latencies.whole),
         *_times(row.latencies.first_token),
-        settings.TIME_ZONE,
     )
 
 

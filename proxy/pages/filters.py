@@ -15,6 +15,7 @@ PERIODS = {
     "24h": "24 hours",
     "7d": "168 hours",  # 7 days of the clock: not the whole days of the spend pages
     "30d": "720 hours",
+    "90d": "2,160 hours",
     "today": "Today",
     "month": "Month to date",
     "last-month": "Last month",
@@ -24,12 +25,15 @@ LENGTHS = {
     "24h": dt.timedelta(hours=24),
     "7d": dt.timedelta(days=7),
     "30d": dt.timedelta(days=30),
+    "90d": dt.timedelta(days=90),
 }
-LONGEST = dt.timedelta(days=31)  # percentiles are read from every entry: no rollup has them
+LONGEST_EXACT = dt.timedelta(days=7)  # read from every entry; longer ones from what is kept of each day
+LONGEST = dt.timedelta(days=92)  # requests of several attempts are read one by one
 GROUPINGS = {"provider": "Provider", "region": "Region", "model": "Model"}
 NARROWINGS = ("team", "route", "provider", "region", "model")
-SLICES = 48  # of the period, at most, in the chart over time
-STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (2, 5, 15, 30, 60, 180, 360, 720, 1440))
+SLICES = 48  # of an exact period, at most, in the chart over time
+STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (2, 5, 15, 30, 60, 180, 360))
+DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,26 @@ class Asked:
         return bool(self.provider or self.region or self.model)
 
     @property
+    def exact(self) -> bool:
+        """Read from every entry. A longer period is read from what is kept of its days: the same counts and
+        money, but percentiles from bins."""
+        return self.end - self.start <= LONGEST_EXACT
+
+    @property
+    def whole_days(self) -> tuple[dt.date, dt.date]:
+        """The first and the last day that lie in a long period from midnight to midnight."""
+        first, last = self.days
+        return (
+            first if midnight(first) >= self.start else first + DAY,
+            last if midnight(last + DAY) <= self.end else last - DAY,
+        )
+
+    @property
     def step(self) -> dt.timedelta:
         """How long one slice of the chart over time is; a slice of a day is one of the calendar."""
-        return next((step for step in STEPS if self.end - self.start <= SLICES * step), STEPS[-1])
+        if not self.exact:
+            return DAY
+        return next(step for step in STEPS if self.end - self.start <= SLICES * step)
 
     def query(self, **changes: object) -> str:
         """The query string of this page with ``changes``; a preset stays one, so bookmarks move on."""
@@ -105,8 +126,8 @@ def asked_from(query: Mapping[str, str], *, now: dt.datetime) -> Asked:
     start, end = midnight(first or last), midnight(last + dt.timedelta(days=1))
     if start >= end:
         raise BadFilter(f"the period ends ({last}) before it begins ({first})")
-    if end - start > LONGEST + dt.timedelta(hours=1):  # clocks may be set back in it
-        raise BadFilter(f"the period may have {LONGEST.days} days at most: percentiles read every entry")
+    if end - start > LONGEST:
+        raise BadFilter(f"the period may have {LONGEST.days} days at most")
     return Asked(start=start, end=end, by=by, **narrowings)
 
 
@@ -119,5 +140,6 @@ def _preset(period: str, *, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]
 
 
 def midnight(day: dt.date) -> dt.datetime:
-    """The beginning of ``day`` in the business time zone."""
+    """The beginning of ``day`` in the business time zone. Between two of them are as many days as in the
+    calendar, also where a clock is set in between: they are of one zone."""
     return timezone.make_aware(dt.datetime.combine(day, dt.time()))

@@ -1,4 +1,7 @@
-"""Percentiles of latency and of time to first token, by PostgreSQL, from every entry: never from averages."""
+"""Percentiles of latency and of time to first token, by PostgreSQL, from every entry: never from averages.
+
+Over long periods: proxy.pages.binned.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -30,7 +33,8 @@ FROM ({answers}) answers GROUP BY GROUPING SETS ((), (name))
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Milliseconds: the least value that so many of ``count`` calls did not exceed. None: not known."""
+    """Milliseconds: the least value that so many of ``count`` calls did not exceed, or the middle of its bin
+    (proxy.pages.binned). None: not known."""
 
     count: int = 0
     p50: int | None = None
@@ -63,9 +67,9 @@ class Timed:
 def latencies(*, asked: Asked, visibility: Visibility, models: Collection[int]) -> Timed:
     """Of the attempts on ``models`` that were answered, by ``asked.by``. One query."""
     rows = ledger_rows.entries(asked=asked, visibility=visibility)
-    answers = rows.filter(kind="attempt", part=0, outcome="ok", model__in=sorted(models)).annotate(
-        name=GROUPS[asked.by]
-    )
+    answers = rows.filter(kind="attempt", part=0, outcome="ok").annotate(name=GROUPS[asked.by])
+    if asked.of_vendors:  # else all of them: thousands, that need not be named
+        answers = answers.filter(model__in=sorted(models))
     if not models:
         return Timed(Latencies(), {})
     sql, parameters = answers.values(

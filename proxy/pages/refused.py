@@ -12,7 +12,7 @@ from django.db.models.functions import TruncDate
 from catalog.visibility import Visibility
 from proxy.models import Refusal
 from proxy.pages import ledger_rows
-from proxy.pages.filters import Asked
+from proxy.pages.filters import DAY, Asked
 from proxy.pages.requests import Fate
 
 WORDS = {
@@ -63,13 +63,12 @@ def parts(*, asked: Asked, visibility: Visibility) -> tuple[Part, ...]:
         rows = rows.filter(team__name=asked.team)
     if asked.route:
         rows = rows.filter(route=asked.route)
-    daily = asked.step >= ledger_rows.DAY
+    daily = asked.step >= DAY
     since = TruncDate("minute") if daily else ledger_rows.moment_sliced(asked, "minute")
     found = visibility.restrict(rows).order_by().annotate(since=since).values("code", "route", "since")
     counted = found.annotate(sum_calls=Sum("calls")).values_list("code", "route", "since", "sum_calls")
-    return tuple(
-        Part(code, route, ledger_rows.moment_of(moment), int(calls)) for code, route, moment, calls in counted
-    )
+    moment_of = ledger_rows.moments()
+    return tuple(Part(code, route, moment_of(since), int(calls)) for code, route, since, calls in counted)
 
 
 def fates(found: Iterable[Part]) -> Counter[Fate]:

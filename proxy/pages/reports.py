@@ -10,14 +10,19 @@ from typing import TypeVar
 from django.conf import settings
 
 from catalog.visibility import Visibility
-from proxy.pages import failures, latencies, ledger_rows, refused, requests
+from metering.summaries import summing
+from proxy.pages import binned, failures, latencies, ledger_rows, refused, requests
+from proxy.pages import ends as counting
+from proxy.pages import sources as reading
+from proxy.pages.ends import Ends
 from proxy.pages.failures import Attempts, Failures
 from proxy.pages.filters import Asked
-from proxy.pages.latencies import FEW, Latencies
-from proxy.pages.ledger_rows import Ends, Sold
+from proxy.pages.latencies import FEW, Latencies, Timed
+from proxy.pages.ledger_rows import Sold
 from proxy.pages.objectives import Objectives
 from proxy.pages.refused import Refused
 from proxy.pages.requests import MOST_TOLD_APART, Fate, Requests
+from proxy.pages.sources import Sources
 
 Fates = Counter[Fate]
 Key = TypeVar("Key")
@@ -132,13 +137,17 @@ class Report:
 
 
 def report(*, asked: Asked, visibility: Visibility) -> Report:
-    """Six queries that see the ledger, and what was refused before it, at one moment."""
+    """Six queries that see the ledger, and what was refused before it, at one moment; over a long period ten,
+    after what is kept has been brought up to date."""
+    if not asked.exact:
+        summing.catch_up()
     with ledger_rows.one_look():
         known = ledger_rows.sold()
         sold = {pk: model for pk, model in known.items() if model.matches(asked)}
-        ends = ledger_rows.ends(asked=asked, visibility=visibility)
+        sources = reading.sources(asked=asked, visibility=visibility)
+        ends = counting.ends(asked=asked, sources=sources)
         again = requests.retried(asked=asked, visibility=visibility)
-        timed = latencies.latencies(asked=asked, visibility=visibility, models=sold.keys())
+        timed = _timed(asked, visibility, sources, sold)
         refusals = refused.parts(asked=asked, visibility=visibility)
     fates = Counter(
         {fate: n for fate, n in requests.fates(ends=ends, again=again).items() if fate.model in sold}
@@ -160,6 +169,13 @@ def report(*, asked: Asked, visibility: Visibility) -> Report:
         hedged=_count(fates, lambda fate: fate.hedged),
         regions=tuple(sorted(regions)),
     )
+
+
+def _timed(asked: Asked, visibility: Visibility, sources: Sources, sold: Mapping[int, Sold]) -> Timed:
+    """One query."""
+    if asked.exact:
+        return latencies.latencies(asked=asked, visibility=visibility, models=sold.keys())
+    return binned.latencies(asked=asked, sources=sources, sold=sold)
 
 
 def _rows(

@@ -17,8 +17,8 @@ from django.db import connection
 from catalog.visibility import Visibility
 from proxy.adapters.base import ErrorClass
 from proxy.pages import ledger_rows, verdicts
+from proxy.pages.ends import Ends
 from proxy.pages.filters import Asked
-from proxy.pages.ledger_rows import Ends
 
 MOST_TOLD_APART = 4  # attempts; more are counted together
 
@@ -84,13 +84,15 @@ FROM (
         array_agg(model_id ORDER BY attempt) AS models, array_agg(outcome ORDER BY attempt) AS outcomes,
         array_agg(error_class ORDER BY attempt) AS classes,
         min(model_id) FILTER (WHERE outcome = 'ok') AS answering, bool_or('hedge' = ANY (flags)) AS hedged
-    FROM ({attempts}) e WHERE request_id IN (SELECT request_id FROM ({again}) again) GROUP BY request_id
+    FROM ({attempts}) e WHERE request_id = ANY (ARRAY(SELECT request_id FROM ({again}) again))
+    GROUP BY request_id
 ) requests GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 """
 
 
 def retried(*, asked: Asked, visibility: Visibility) -> tuple[Retried, ...]:
-    """The requests of the period with an attempt beside the first. One query."""
+    """The requests of the period with an attempt beside the first. One query, which looks up these few alone:
+    as a join it might read every entry of the period (in an array they are found by their index)."""
     rows = ledger_rows.entries(asked=asked, visibility=visibility).filter(kind="attempt", part=0)
     columns = ("request_id", "attempt", "outcome", "error_class", "model_id", "flags", "since")
     attempts = rows.annotate(since=ledger_rows.slice_of(asked)).values(*columns)
@@ -99,8 +101,9 @@ def retried(*, asked: Asked, visibility: Visibility) -> tuple[Retried, ...]:
     again_sql, again_parameters = again.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(RETRIED.format(attempts=sql, again=again_sql), (*parameters, *again_parameters))
+        moment_of = ledger_rows.moments()
         found = (Retried(*row) for row in cursor.fetchall())
-        return tuple(row._replace(since=ledger_rows.moment_of(row.since)) for row in found)
+        return tuple(row._replace(since=moment_of(row.since)) for row in found)
 
 
 def fates(*, ends: Iterable[Ends], again: Iterable[Retried]) -> Counter[Fate]:

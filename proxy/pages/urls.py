@@ -2,11 +2,12 @@
 
 from django.urls import path
 
+from metering.spend import downloads
 from proxy.pages import views
 
 app_name = "reliability"
 urlpatterns = [
     path("", views.report, name="report"),
-    path("export.csv", views.report_csv, name="report_csv"),
-    path("failures.csv", views.failures_csv, name="failures_csv"),
+    *downloads.paths("export", views.report_file, name="report"),
+    *downloads.paths("failures", views.failures_file, name="failures"),
 ]

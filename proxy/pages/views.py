@@ -1,14 +1,19 @@
 """/spend/reliability/: each view reads its filters, asks one question, and shows the answer."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
-from metering.spend import export, queries
+from metering.spend import downloads, headings, queries
 from metering.spend.access import check_scope, for_spend_readers
+from metering.spend.downloads import Download
+from metering.spend.headings import Lines
+from metering.summaries import durations
 from proxy.pages import figures, files, filters, reports, standing
+from proxy.pages.filters import Asked
 
 
 @require_safe
@@ -29,25 +34,41 @@ def report(request: HttpRequest, seen: Visibility) -> HttpResponse:
         "periods": filters.PERIODS,
         "groupings": filters.GROUPINGS,
         "charts": figures.charts(found, stands),
+        "precision": durations.PRECISION,
     }
     return render(request, "spend/reliability.html", shown)
 
 
 @require_safe
 @for_spend_readers
-def report_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def report_file(request: HttpRequest, seen: Visibility) -> Download:
     asked = filters.asked_from(request.GET, now=timezone.now())
     check_scope(asked.spend(), seen)
-    rows = files.report_rows(reports.report(asked=asked, visibility=seen))
-    name = f"reliability-by-{asked.by}-{asked.days[0]}-{asked.days[1]}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    first, last = asked.days
+    return Download(
+        name=f"reliability-by-{asked.by}-{first}-{last}",
+        title=f"Reliability by {asked.by}",
+        rows=files.report_rows(reports.report(asked=asked, visibility=seen)),
+        facts=_facts(asked),
+    )
 
 
 @require_safe
 @for_spend_readers
-def failures_csv(request: HttpRequest, seen: Visibility) -> HttpResponseBase:
+@downloads.as_file
+def failures_file(request: HttpRequest, seen: Visibility) -> Download:
     asked = filters.asked_from(request.GET, now=timezone.now())
     check_scope(asked.spend(), seen)
-    rows = files.failure_rows(reports.report(asked=asked, visibility=seen))
-    name = f"failures-{asked.days[0]}-{asked.days[1]}.csv"
-    return export.response(request, rows, name=name, with_mark="bom" in request.GET)
+    first, last = asked.days
+    return Download(
+        name=f"failures-{first}-{last}",
+        title="Attempts that failed, and what they cost",
+        rows=files.failure_rows(reports.report(asked=asked, visibility=seen)),
+        facts=_facts(asked),
+    )
+
+
+def _facts(asked: Asked) -> Lines:
+    narrowed = {name.capitalize(): getattr(asked, name) for name in filters.NARROWINGS}
+    return headings.of_days(*asked.days, time_zone=settings.TIME_ZONE, narrowed=narrowed)

@@ -15,6 +15,8 @@ from metering import verification
 from metering.models import (
     AnswerSizes,
     CostEntry,
+    DailyEnds,
+    DailyLatencies,
     DailyTagSpend,
     DailyUsage,
     DearEntry,
@@ -22,6 +24,7 @@ from metering.models import (
     SummaryMark,
 )
 from metering.summaries import summing
+from metering.summaries.durations import bin_of
 from metering.summaries.summing import Round
 from metering.usage import Usage
 from tests import factories
@@ -151,6 +154,64 @@ def test_the_dearest_twenty_of_a_day_are_kept() -> None:
     assert list(kept) == list(range(22, 2, -1))
 
 
+def lost(**fields: Any) -> CostEntry:
+    return entry(usage=None, price=None, cost_reason="lost", outcome="lost", latency_ms=None, **fields)
+
+
+def priced(made: CostEntry, cost: str, note: str) -> None:
+    house = h.House(made.team_id, made.api_key_id, 0, made.model_id, 0, 0)
+    h.settle(h.correction(house, made, cost=cost, note=note, outcome="lost", price_id=None))
+
+
+ENDS = ("kind", "first", "whole", "outcome", "error_class")
+COSTS = ("entries", "cost", "unknown", "exposure", "unbounded")
+
+
+def test_ends_are_counted_apart() -> None:
+    first = entry(outcome="error", error_class="overloaded", usage=Usage(input=1))
+    entry(request_id=first.request_id, attempt=2)
+    entry(request_id=first.request_id, attempt=2, part=1, cost=Decimal("0.5"))
+    entry()
+
+    summing.catch_up()
+
+    rows = DailyEnds.objects.order_by("cost", "-first").values_list(*ENDS, "entries", "cost")
+    assert list(rows) == [
+        ("attempt", True, True, "error", "overloaded", 1, Decimal("0.0000025")),
+        ("attempt", False, False, "ok", "", 1, Decimal("0.5")),
+        ("attempt", True, True, "ok", "", 1, Decimal("4.5")),
+        ("attempt", False, True, "ok", "", 1, Decimal("4.5")),
+    ]
+
+
+def test_an_end_of_unknown_cost_is_known_from_its_first_price_on() -> None:
+    with_bound, without = lost(exposure=Decimal(2)), lost()
+    lost()
+    summing.catch_up()
+    assert DailyEnds.objects.values_list(*COSTS).get() == (3, 0, 3, 2, 2)
+
+    for made in (with_bound, without):
+        priced(made, "0.5", "ann: from the invoice")
+        priced(made, "-0.1", "ann: less")
+        summing.catch_up()
+
+    rows = DailyEnds.objects.order_by("kind").values_list("kind", *COSTS)
+    assert list(rows) == [("attempt", 3, 0, 1, 2, 1), ("correction", 4, Decimal("0.8"), 0, 0, 0)]
+
+
+def test_latencies_are_those_of_good_answers_and_first_tokens_those_of_streams() -> None:
+    entry(latency_ms=1_000, first_byte_ms=30, streamed=True)
+    entry(latency_ms=1_001, first_byte_ms=30)
+    entry(latency_ms=2, outcome="error", usage=Usage(input=1))
+    entry(latency_ms=5, kind="cache_hit", cost=Decimal(0), cost_reason="cache_hit")
+    entry(latency_ms=None)
+
+    summing.catch_up()
+
+    rows = DailyLatencies.objects.order_by("first_token").values_list("first_token", "bin", "answers")
+    assert list(rows) == [(False, bin_of(1_000), 2), (True, 30, 1)]
+
+
 def test_made_anew_they_are_the_same() -> None:
     entry(tags={"env": "prod"})
     entry(usage=Usage(input=5))
@@ -161,6 +222,8 @@ def test_made_anew_they_are_the_same() -> None:
 
     assert list(DailyUsage.objects.order_by("id").values_list("day", "cost", "usd_input")) == before
     assert DailyTagSpend.objects.get().calls == 1
+    assert DailyEnds.objects.get().entries == 2
+    assert DailyLatencies.objects.get().answers == 2
 
 
 @pytest.mark.parametrize(
@@ -174,6 +237,9 @@ def test_made_anew_they_are_the_same() -> None:
         ("UPDATE metering_hourlyspend SET cost = 0", "summary by hour"),
         ("DELETE FROM metering_dailytagspend", "summary by tag"),
         ("UPDATE metering_answersizes SET answers = 2", "sizes of answers"),
+        ("UPDATE metering_dailyends SET unknown = 1", "how calls ended"),
+        ("DELETE FROM metering_dailyends", "how calls ended"),
+        ("UPDATE metering_dailylatencies SET answers = 2", "how long answers took"),
     ],
 )
 def test_verification_finds_what_was_tampered_with(statement: str, what: str) -> None:
