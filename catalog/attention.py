@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.db.models import Model
 from django.urls import reverse
 
 from catalog import feeds, pricing_gaps
-from catalog.models import PriceProposal
+from catalog.models import ApiKey, LanguageModel, PriceProposal, Provider, Team
 
 NAMED = 10  # of each kind
 
@@ -66,6 +67,26 @@ def many(number: int, one: str) -> str:
 def things(number: int, one: str) -> str:
     """The word alone, where the count stands before it: ``call``, ``calls``"""
     return one if number == 1 else f"{one}s"
+
+
+@register
+def set_up(person: AbstractUser, at: dt.datetime) -> Iterable[Concern]:
+    """What has to be there before the first call, in its order, for people who may add it. Four queries."""
+    missing = [
+        Link(
+            f"Add {'an' if kind is ApiKey else 'a'} {kind._meta.verbose_name}",
+            reverse(f"admin:{_named(kind)}_add"),
+        )
+        for kind in (Provider, LanguageModel, Team, ApiKey)
+        if person.has_perm(f"catalog.add_{kind._meta.model_name}") and not kind._default_manager.exists()
+    ]
+    if missing:
+        steps = f"{things(len(missing), 'step')} to the first call, in this order."
+        yield Concern("set_up", len(missing), steps, tuple(missing), urgent=True)
+
+
+def _named(kind: type[Model]) -> str:
+    return f"{kind._meta.app_label}_{kind._meta.model_name}"
 
 
 @register

@@ -52,11 +52,31 @@ class KeyRevoked(KeyRefused):
         self.name = name
 
 
+class KeyExpired(KeyRefused):
+    """A new secret of an expired key would open nothing. Carries ``at``, when it expired."""
+
+    def __init__(self, *, team: str, name: str, at: dt.datetime) -> None:
+        super().__init__(
+            f"key {name} of team {team} expired on {at:%Y-%m-%d}: say until when the new secret shall work,"
+            " or make a new key"
+        )
+        self.at = at
+
+
 class TooManyKeys(KeyRefused):
     """The team has as many keys in use as it may make itself. Carries ``team`` and ``most``."""
 
     def __init__(self, *, team: str, most: int) -> None:
         super().__init__(f"team {team} has {most} keys in use: revoke one that is not needed any more first")
+        self.team = team
+        self.most = most
+
+
+class TooManySecrets(KeyRefused):
+    """The team has had as many new secrets in a day as it may make itself. Carries ``team`` and ``most``."""
+
+    def __init__(self, *, team: str, most: int) -> None:
+        super().__init__(f"team {team} has been given {most} new secrets within 24 hours: try again later")
         self.team = team
         self.most = most
 
@@ -90,17 +110,19 @@ def issue(
     by: User | None = None,
     reason: str = "",
     most: int | None = None,
+    most_a_day: int | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of ``team`` and its secret, which is not kept: show it once.
 
     ``models`` narrows what the team may call; empty means all that the team may. ``by``: the person who asked
-    and gave the ``reason``; None for the command line. Raises KeyNameTaken and, when the team has ``most``
-    keys in use already, TooManyKeys.
+    and gave the ``reason``; None for the command line. Raises KeyNameTaken; TooManyKeys when the team has
+    ``most`` keys in use already; TooManySecrets when it was given ``most_a_day`` secrets within 24 hours.
     """
     prefix, secret = _new_secret()
     try:
         with transaction.atomic():
             _check_room(team, most)
+            _check_pace(team, most_a_day)
             key = ApiKey.objects.create(
                 team=team,
                 name=name,
@@ -126,19 +148,25 @@ def rotate(
     by: User | None = None,
     reason: str = "",
     expires_at: dt.datetime | None = None,
+    most: int | None = None,
+    most_a_day: int | None = None,
 ) -> str:
     """A new secret for the same key, which is not kept: show it once.
 
     The key stays: its budgets and limits, what it may call, its entries. The old secret works on for
     ``overlap``, at most as long as it would have anyway; without one every old secret of the key stops at
-    once. ``expires_at``: of the key from now on; None leaves it as it is. Raises KeyRevoked, SecretReplaced
-    and OverlapRuns.
+    once. ``expires_at``: of the key from now on; None leaves it as it is. An expired key that comes back so
+    is one more in use: ``most`` and ``most_a_day`` as for ``issue``. Raises KeyRevoked, KeyExpired,
+    SecretReplaced, OverlapRuns, TooManyKeys and TooManySecrets.
     """
     row = _locked(key)
     if row.revoked_at is not None:
         raise KeyRevoked(team=row.team.name, name=row.name)
     if row.prefix != key.prefix:
         raise SecretReplaced(name=row.name, prefix=key.prefix)
+    if row.expires_at is not None and row.expires_at <= at:
+        _check_return(row, at=at, expires_at=expires_at, most=most)
+    _check_pace(row.team, most_a_day)
     working = row.former_secrets.filter(ends_at__gt=at)
     if overlap and (former := working.first()):
         raise OverlapRuns(name=row.name, prefix=former.prefix, until=former.ends_at)
@@ -204,6 +232,26 @@ def _check_room(team: Team, most: int | None) -> None:
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)  # two at once would both find room
     if in_use(team=team) >= most:
         raise TooManyKeys(team=team.name, most=most)
+
+
+def _check_pace(team: Team, most_a_day: int | None) -> None:
+    """Every worker knows an old secret for a month, and reads all keys anew after each change."""
+    made = KeyEvent.objects.filter(
+        key__team=team,
+        action__in=[KeyEvent.Action.CREATED, KeyEvent.Action.ROTATED],
+        at__gt=Now() - dt.timedelta(days=1),
+    )
+    if most_a_day is not None and made.count() >= most_a_day:
+        raise TooManySecrets(team=team.name, most=most_a_day)
+
+
+def _check_return(
+    expired: ApiKey, *, at: dt.datetime, expires_at: dt.datetime | None, most: int | None
+) -> None:
+    if expires_at is None or expires_at <= at:
+        assert expired.expires_at is not None
+        raise KeyExpired(team=expired.team.name, name=expired.name, at=expired.expires_at)
+    _check_room(expired.team, most)
 
 
 def _locked(key: ApiKey) -> ApiKey:

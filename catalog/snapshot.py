@@ -168,6 +168,8 @@ class TeamRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
+    """One secret of a key. ``replaced_at``: when the key was given another, which goes on working."""
+
     id: int
     name: str
     prefix: str
@@ -175,6 +177,7 @@ class KeyRow:
     team: TeamRow
     models: tuple[str, ...]
     expires_at: dt.datetime | None
+    replaced_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,15 +54,16 @@ FROM catalog_route r LEFT JOIN catalog_routetarget t ON t.route_id = r.id
 ORDER BY r.name, t.position
 """
 # A key has one secret, and while callers change over those that it had before. Who comes too late is told so
-# for a month, and then that there is no such key.
+# for a month, and then that there is no such key. Of a key that expired itself no secret goes on working.
 KEYS = """
 SELECT k.id, k.name, s.prefix, s.digest, k.models, least(k.expires_at, s.ends_at) AS expires_at,
+    CASE WHEN k.expires_at <= greatest(s.ends_at, %(at)s) THEN NULL ELSE s.replaced_at END AS replaced_at,
     t.id AS team_id, t.name AS team_name, t.models AS team_models
 FROM catalog_apikey k JOIN catalog_team t ON t.id = k.team_id
 CROSS JOIN LATERAL (
-    SELECT k.prefix, k.digest, NULL::timestamptz AS ends_at
+    SELECT k.prefix, k.digest, NULL::timestamptz AS ends_at, NULL::timestamptz AS replaced_at
     UNION ALL
-    SELECT f.prefix, f.digest, f.ends_at FROM catalog_formersecret f
+    SELECT f.prefix, f.digest, f.ends_at, f.replaced_at FROM catalog_formersecret f
     WHERE f.key_id = k.id AND f.ends_at > %(at)s - interval '30 days'
 ) s
 WHERE k.revoked_at IS NULL AND t.enabled
@@ -231,5 +232,6 @@ def _key(row: DictRow) -> KeyRow:
         digest=row["digest"],
         models=tuple(row["models"]),
         expires_at=row["expires_at"],
+        replaced_at=row["replaced_at"],
         team=TeamRow(id=row["team_id"], name=row["team_name"], models=tuple(row["team_models"])),
     )

@@ -24,7 +24,10 @@ MOST_ROWS = 20_000
 MOST_COLUMNS = 64
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets begin a formula with (OWASP, "CSV injection"): the signs, the same in full width as Asian
+# keyboards write them, and what is skipped before one.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r")
+SKIPPED = " \n\v\f\u00a0\u3000\u200b\u2060\ufeff"
 
 
 UNREADABLE = (
@@ -53,16 +56,17 @@ def rows(*, name: str, content: bytes) -> list[list[str]]:
 
 def escaped(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if _is_formula(text) else text
+    return f"'{text}" if is_formula(text) else text
 
 
 def unescaped(text: str) -> str:
     """The text that was ``escaped``."""
-    return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
+    return text[1:] if text.startswith("'") and is_formula(text[1:]) else text
 
 
-def _is_formula(text: str) -> bool:
-    return text.lstrip(" \n").startswith(FORMULA_STARTS)
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet might run ``text``."""
+    return text.lstrip(SKIPPED).startswith(FORMULA_STARTS)
 
 
 def _csv(content: bytes) -> Iterator[list[str]]:

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "gateway_project.static_files.InParts",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway_project.never_stored.never_stored",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -5,7 +5,7 @@ from django.contrib.auth import views as auth_views
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from gateway_project import login
+from gateway_project import admin_door, login
 
 admin.site.login_form = login.AdminLoginForm
 
@@ -22,5 +22,6 @@ urlpatterns = [
     path("spend/reliability/", include("proxy.pages.urls")),
     path("spend/", include("metering.spend.urls")),
     path("try/", include("proxy.playground.urls")),
+    path("admin/login/", admin_door.login),
     path("admin/", admin.site.urls),
 ]

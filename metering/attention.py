@@ -3,19 +3,18 @@
 import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Min, Q, Sum
+from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog import attention, visibility
 from catalog.attention import NAMED, Concern, Link, things
 from metering import spool
-from metering.closing import months
+from metering.closing import months, open_months
 from metering.models import (
     BillingPeriod,
     DailySpend,
@@ -28,47 +27,37 @@ from metering.models import (
     WorkerLease,
 )
 from metering.reconciliation import signing
-from metering.spend import money
+from metering.spend import money, unpriced
 
 DELIVERIES_SINCE = dt.timedelta(days=30)
 DEAD_AFTER = dt.timedelta(seconds=60)  # the sweeper takes a worker for dead after ten
 MONTHS_BACK = 12
+MAY_CORRECT = "metering.correct_costentry"
 
 
 @attention.register
-def calls_of_unknown_cost(person: AbstractUser, at: dt.datetime) -> Iterable[Concern]:
-    """By model, since the first of the last month: what is older was closed with it."""
-    first = months.of(months.of(timezone.localdate(at)) - dt.timedelta(days=1))
-    rows = (
-        visibility.of(person)
-        .restrict(DailySpend.objects.filter(day__gte=first, unpriced__gt=0))
-        .order_by()
-        .values_list("model__provider__name", "model__name")
-        .annotate(calls=Sum("unpriced"), since=Min("day"), exposed=Sum("exposure"))
-        .order_by("-calls", "model__provider__name", "model__name")
-    )
-    found = list(rows)
-    if not found:
-        return
-    calls, since = sum(row[2] for row in found), min(row[3] for row in found)
-    exposed = sum((row[4] for row in found), start=Decimal(0))
-    most = f" They may have cost {money.total_usd(exposed)} at most, where that is known." if exposed else ""
-    yield Concern(
-        "unpriced",
-        calls,
-        f"{things(calls, 'call')} of unknown cost since {since:%Y-%m-%d}.{most}"
-        " Once their models have a price, a re-rate books what they cost.",
-        tuple(
-            Link(f"{provider}/{model} ({number:,})", _unknown(f"{provider}/{model}", day, at))
-            for provider, model, number, day, _ in found[:NAMED]
-        ),
-        urgent=True,
-    )
-
-
-def _unknown(model: str, since: dt.date, at: dt.datetime) -> str:
-    asked = {"from": since, "to": timezone.localdate(at), "model": model, "cost": "unknown"}
-    return f"{reverse('spend:entries')}?{urlencode(asked)}"
+def entries_of_unknown_cost(person: AbstractUser, at: dt.datetime) -> Iterable[Concern]:
+    """Of the months that are not closed, as the overview counts them. Two queries."""
+    last = timezone.localdate(at)
+    first = open_months.first_day(today=last)
+    found = unpriced.by_model(visibility=visibility.of(person), first=first, last=last)
+    if found:
+        may_correct = person.has_perm(MAY_CORRECT)
+        rerate = (Link("Re-rate them", unpriced.rerate_url(first, last)),) if may_correct else ()
+        yield Concern(
+            "unpriced",
+            sum(one.entries for one in found),
+            unpriced.sentence(found, may_correct=may_correct),
+            (
+                Link("See them", unpriced.entries_url(first, last)),
+                *rerate,
+                *(
+                    Link(f"{one.model} ({one.entries:,})", unpriced.entries_url(first, last, model=one.model))
+                    for one in found[:NAMED]
+                ),
+            ),
+            urgent=True,
+        )
 
 
 @attention.register

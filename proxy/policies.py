@@ -32,10 +32,7 @@ class GatewayKeyAuthentication(BaseAuthentication):
                 "your platform admin."
             )
         if key.expires_at is not None and key.expires_at <= request.started_at:
-            raise errors.Unauthorized(
-                f"This API key expired on {key.expires_at:%Y-%m-%d}. Ask your platform admin for a new one.",
-                code="expired_api_key",
-            )
+            raise errors.Unauthorized(_why_it_ended(key), code="expired_api_key")
         return key, key.prefix
 
     def _secret(self, request: CallRequest) -> str:
@@ -46,6 +43,16 @@ class GatewayKeyAuthentication(BaseAuthentication):
         if not secret:
             raise errors.Unauthorized(_how_to_send_it(request), code="missing_api_key")
         return secret.strip().decode("latin-1")
+
+
+def _why_it_ended(key: KeyRow) -> str:
+    """For whoever holds the whole secret: a prefix with a wrong end is an incorrect key like any other."""
+    if key.replaced_at is not None:
+        return (
+            f"This secret was replaced on {key.replaced_at:%Y-%m-%d} and works no more: use the new one. "
+            "Whoever keeps your team's keys has it, or makes another."
+        )
+    return f"This API key expired on {key.expires_at:%Y-%m-%d}. Ask your platform admin for a new one."
 
 
 def _read_from(request: CallRequest) -> str:

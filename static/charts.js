@@ -12,7 +12,7 @@
 
   const thinned = (axis) => {
     if (!axis.tickvals || !narrow.matches) return axis;
-    const every = Math.ceil(axis.tickvals.length / 5);
+    const every = Math.ceil(axis.tickvals.length / (axis.type === "category" ? 7 : 5)); // names are turned, days are not
     const kept = (values) => values && values.filter((_, at) => at % every === 0);
     return { ...axis, tickvals: kept(axis.tickvals), ticktext: kept(axis.ticktext) };
   };
@@ -24,13 +24,24 @@
         return [name, { ...ticks, ...(name.startsWith("x") ? thinned(axis) : axis), ...lines }];
       }),
   );
+  // The figure's own changes for a phone (figure.narrow), part by part.
+  const fitted = ({ layout, narrow: changes }) => {
+    if (!narrow.matches || !changes) return layout;
+    const merged = (name, value) => (value && typeof value === "object" ? { ...layout[name], ...value } : value);
+    return { ...layout, ...Object.fromEntries(Object.entries(changes).map(([name, value]) => [name, merged(name, value)])) };
+  };
+  // Charts of rows are as high as their rows need; the others are lower on a phone.
+  const height = (layout) => {
+    const rows = (layout.yaxis || {}).type === "category";
+    return narrow.matches && layout.height && !rows ? Math.min(layout.height, 320) : layout.height;
+  };
   const themed = (layout) => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     return {
       ...layout,
       ...(paper.matches ? { width: PAPER_WIDTH } : {}),
-      height: narrow.matches && layout.height ? Math.min(layout.height, 320) : layout.height,
+      height: height(layout),
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: colour("--soft") },
       hoverlabel: { align: "left", bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
       ...axes(layout, { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line") }),
@@ -43,11 +54,15 @@
   };
   const drawn = (chart) => {
     const figure = JSON.parse(document.getElementById(chart.dataset.figure).textContent);
-    const draw = () => window.Plotly.react(chart, figure.data, themed(figure.layout), {
-      displaylogo: false,
-      displayModeBar: false,
-      responsive: true,
-    });
+    const draw = () => {
+      const layout = themed(fitted(figure));
+      chart.style.minHeight = layout.height ? `${layout.height}px` : "";
+      return window.Plotly.react(chart, figure.data, layout, {
+        displaylogo: false,
+        displayModeBar: false,
+        responsive: true,
+      });
+    };
     draw().then(() => {
       chart.dataset.drawn = "true";
       chart.on("plotly_hover", ({ points: [point] }) => chart.classList.toggle("on-bar", address(point) !== null));

@@ -18,7 +18,6 @@ from catalog.admin.confirming import Confirms
 from catalog.admin.exports import CsvExport
 from catalog.admin.policies import HiddenColumns, NobodyDeletes, OnlyVisibleTeams
 from catalog.admin.reasons import SaysWhy
-from catalog.audit import acting
 from catalog.models import ApiKey, Team
 
 NOT_SAID = (
@@ -167,9 +166,7 @@ class ApiKeyAdmin(
             "key": obj,
             "secret": request.issued_secret,  # type: ignore[attr-defined]
         }
-        answer = TemplateResponse(request, "admin/catalog/apikey/issued.html", context)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return TemplateResponse(request, "admin/catalog/apikey/issued.html", context)
 
     @admin.display(description="state")
     def state(self, key: ApiKey) -> str:
@@ -195,7 +192,7 @@ class ApiKeyAdmin(
         now, chosen, reason = (
             timezone.now(),
             list(live),
-            request.POST.get(confirming.REASON, "").strip()[: acting.MOST_CHARS] or NOT_SAID,
+            confirming.given_reason(request) or NOT_SAID,
         )
         for key in chosen:
             keys.revoke(key=key, at=now, by=cast(User, request.user), reason=reason)

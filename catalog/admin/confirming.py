@@ -36,7 +36,7 @@ class Confirms(Base):
         self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, question: str, button: str
     ) -> HttpResponse | None:
         """``question`` is the page's title; ``{}`` in it is how many."""
-        reason = request.POST.get(REASON, "").replace("\0", "").strip()  # which no text in PostgreSQL has
+        reason = given_reason(request)
         lacks_reason = settings.REASONS_REQUIRED and not reason
         if request.POST.get(CONFIRMED) and not lacks_reason:
             acting.because(reason)
@@ -66,6 +66,11 @@ class Confirms(Base):
         }
         context = self.admin_site.each_context(request) | shown
         return TemplateResponse(request, "admin/confirm_action.html", context)
+
+
+def given_reason(request: HttpRequest) -> str:
+    """As the confirmation asked for it; without NUL, which no text in PostgreSQL has."""
+    return request.POST.get(REASON, "").replace("\0", "").strip()[: acting.MOST_CHARS]
 
 
 def counted(number: int, opts: Any) -> str:

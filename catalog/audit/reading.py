@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from catalog import rates
 
+MAY_READ = "auditlog.view_logentry"
 NOTHING = "(none)"
 WORDS = {LogEntry.Action.CREATE: "made", LogEntry.Action.UPDATE: "changed", LogEntry.Action.DELETE: "deleted"}
 SHOWN = 50  # of one object, the newest

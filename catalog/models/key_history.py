@@ -33,7 +33,7 @@ class FormerSecret(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.prefix}... until {self.ends_at:%Y-%m-%d %H:%M}"
+        return f"{self.prefix}... until {self.ends_at:%Y-%m-%d %H:%M %Z}"
 
 
 class KeyEvent(models.Model):

@@ -9,7 +9,7 @@ from catalog.audit import reading
 register = template.Library()
 
 
-@register.simple_tag
-def audit_entries(row: Any) -> list[reading.Row]:
-    """The newest first."""
-    return reading.of(row)
+@register.simple_tag(takes_context=True)
+def audit_entries(context: dict[str, Any], row: Any) -> list[reading.Row] | None:
+    """The newest first; None for people who may not see the trail: it has what their pages may hide."""
+    return reading.of(row) if context["request"].user.has_perm(reading.MAY_READ) else None

@@ -18,7 +18,7 @@ from catalog.admin.switching import Switches
 from metering.admin.limit_files import LimitResource
 from metering.admin.usage import ceiling_of, in_unit, taken_of, used_bar, with_taken
 from metering.models import Limit, LimitWindow
-from metering.spend import money
+from metering.spend import moments, money
 
 
 class LimitForm(forms.ModelForm[Limit]):
@@ -138,7 +138,7 @@ class LimitWindowAdmin(OnlyVisibleTeams, NobodyWrites, admin.ModelAdmin[LimitWin
 
     @admin.display(description="from", ordering="starts_at")
     def begins(self, window: LimitWindow) -> str:
-        return f"{timezone.localtime(window.starts_at):%Y-%m-%d %H:%M}"
+        return moments.written(timezone.localtime(window.starts_at))
 
     @admin.display(description="spent", ordering="spent")
     def spent_shown(self, window: LimitWindow) -> str:

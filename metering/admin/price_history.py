@@ -23,7 +23,7 @@ DRAWN: tuple[tuple[str, dict[str, str]], ...] = (
 )  # rate, and how its line looks
 MARGIN = dt.timedelta(days=30)
 COLUMNS = ("From", "Until", "State", "For", "Input", "Output", "Cache read", "Reasoning", "Source")
-MOMENT = "%Y-%m-%d %H:%M"
+MOMENT = "%Y-%m-%d %H:%M %Z"
 
 
 @panels.register(LanguageModel)

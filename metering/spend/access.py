@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from catalog import visibility
 from catalog.visibility import Visibility
-from metering.spend import queries
+from metering.spend import building, queries
 from metering.spend.filters import BadFilter, Filters
 
 P = ParamSpec("P")
@@ -19,6 +19,7 @@ Page = Callable[Concatenate[HttpRequest, Visibility, P], HttpResponseBase]
 def for_spend_readers(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Gives ``page`` what the person may see; people without any role get a page that says whom to ask.
 
+    What cannot be filtered, or built at this moment, is answered with a page that says so.
     Anonymous people never come here: LoginRequiredMiddleware sends them to the login first.
     """
 
@@ -31,8 +32,17 @@ def for_spend_readers(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], Ht
             return page(request, seen, *args, **kwargs)
         except BadFilter as error:
             return render(request, "spend/bad_filter.html", {"reason": str(error)}, status=400)
+        except building.NoRoom:
+            return _busy(request)
 
     return guarded
+
+
+def _busy(request: HttpRequest) -> HttpResponseBase:
+    shown = {"most": building.MOST, "seconds": building.RETRY_SECONDS}
+    answer = render(request, "spend/busy.html", shown, status=503)
+    answer["Retry-After"] = str(building.RETRY_SECONDS)
+    return answer
 
 
 def check_scope(filters: Filters, seen: Visibility) -> None:

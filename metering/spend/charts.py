@@ -6,8 +6,9 @@ theme.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from plotly import graph_objects as go
@@ -80,8 +81,13 @@ def line(name: str, colour: str, points: Sequence[Point], **more: Any) -> go.Sca
     return go.Scatter(**_trace(name, points), mode=more.pop("mode", "lines"), line=style, **more)
 
 
-def figure(traces: Sequence[Any], **layout: Any) -> dict[str, Any]:
-    """Traces with the layout that all pages share; ``layout`` adds to it or replaces parts of it."""
+def figure(
+    traces: Sequence[Any], *, narrow: Mapping[str, Any] | None = None, **layout: Any
+) -> dict[str, Any]:
+    """Traces with the layout that all pages share; ``layout`` adds to it or replaces parts of it.
+
+    ``narrow``: what is otherwise on a phone, by parts of the layout (axes are merged, key by key).
+    """
     drawn = go.Figure(layout={"template": "none"})
     drawn.add_traces(list(traces))
     drawn.update_layout(
@@ -98,7 +104,7 @@ def figure(traces: Sequence[Any], **layout: Any) -> dict[str, Any]:
         }
     )
     found: dict[str, Any] = drawn.to_plotly_json()
-    return found
+    return found | {"narrow": dict(narrow)} if narrow else found
 
 
 USD: dict[str, Any] = {
@@ -127,6 +133,18 @@ def days_axis(start: dt.date, end: dt.date) -> dict[str, Any]:
         "hoverformat": "%Y-%m-%d",
         "showgrid": False,
     }
+
+
+def reach(
+    values: Sequence[Decimal], *, before: Decimal, after: Decimal, least: Decimal = Decimal(0)
+) -> list[float]:
+    """The range of an axis over ``values``, with room for words at its ends, in parts of its width.
+
+    ``least``: the width of the values at least. Floats: places on a screen, no money.
+    """
+    low = min(values)
+    width = max(max(values) - low, least)
+    return [float(low - before * width), float(low + width + after * width)]
 
 
 def plain(name: str) -> str:

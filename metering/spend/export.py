@@ -1,7 +1,7 @@
 """CSV for finance: exact decimals, safe in a spreadsheet, streamed.
 
 A spreadsheet runs a cell that begins with one of ``= + - @`` (or a tab or return) as a formula. Text that
-does is led by an apostrophe; numbers are ours and stay numbers, also negative ones.
+does is led by an apostrophe (catalog/spreadsheets.py); numbers are ours and stay numbers, also negative ones.
 """
 
 import csv
@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
+from catalog import spreadsheets
 from metering.spend import money
 from metering.spend.entries import Entry
 from metering.spend.filters import Filters
@@ -22,7 +23,6 @@ from metering.spend.tables import GroupRow
 from metering.spend.totals import Totals
 from metering.usage import BUCKETS
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 ROWS_AT_A_TIME = 500
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -146,7 +146,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" \n").startswith(FORMULA_STARTS) else value
+        return spreadsheets.escaped(value)
     return str(value)
 
 
@@ -159,7 +159,6 @@ def response(
     body = in_threads(parts) if isinstance(request, ASGIRequest) else parts
     streamed = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
     streamed["Content-Disposition"] = f'attachment; filename="{name}"'
-    streamed["Cache-Control"] = "no-store"
     return streamed
 
 

@@ -1,8 +1,8 @@
 """The days of a cut to a Plotly figure and its table. Pure: no models, no queries, no request."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from metering.spend.charts import COLOURS, OTHER_COLOUR, Cell, Chart, Point, Tab
 from metering.spend.filters import Filters
 from metering.spend.overview import drill
 from metering.spend.overview.amounts import Amounts
-from metering.spend.overview.cuts import Cut, Group
+from metering.spend.overview.cuts import Before, Cut, Group
 from metering.spend.overview.sources import REST
 from metering.spend.queries import OTHER
 
@@ -28,6 +28,7 @@ class Series:
     colour: str
     days: Mapping[dt.date, Amounts]
     group: Group | None = None  # None: all others together, or all of the period before
+    leads: bool = True  # a click leads to what is drawn
 
 
 def chart(cut: Cut, *, today: dt.date) -> Chart:
@@ -74,12 +75,16 @@ def series(cut: Cut, *, today: dt.date) -> tuple[Series, ...]:
 
 
 def before_series(cut: Cut) -> Series | None:
-    """The period before on the days of this one: the first on the first. None when it is not asked for."""
+    """The days compared with on the days of this period: the first on the first. None: not asked for.
+
+    A month may have fewer days than the one before: the last of that are then in its total alone.
+    """
     if cut.before is None:
         return None
-    forward = cut.filters.start - cut.filters.before().start
-    moved = {day + forward: amounts for day, amounts in cut.before.items()}
-    return Series(BEFORE, OTHER_COLOUR, _shaped(cut.filters, moved, cut.filters.end))
+    earlier, now = cut.before.compared.before, cut.before.compared.now
+    forward, last = now.start - earlier.start, min(now.end, now.start + (earlier.end - earlier.start))
+    moved = {day + forward: amounts for day, amounts in cut.before.days.items() if day + forward <= last}
+    return Series(BEFORE, OTHER_COLOUR, _shaped(cut.filters, moved, last), leads=False)
 
 
 def _together(cut: Cut) -> Series:
@@ -139,11 +144,16 @@ def _trace(filters: Filters, one: Series) -> tuple[str, str, list[Point]]:
             x=day.isoformat(),
             y=money.exact(amounts.measured(filters.measure) or Decimal(0)),
             said=said(amounts, filters.measure),
-            href=drill.deeper(filters, one.group, day=day) if one.group else "",
+            href=_below(drill.behind(filters, day), one.group) if one.leads else "",
         )
         for day, amounts in one.days.items()
     ]
     return one.name, one.colour, points
+
+
+def _below(behind: Filters, group: Group | None) -> str:
+    """Of all others together: these days alone, where they are not among so many."""
+    return drill.deeper(behind, group) if group else f"?{behind.query()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +187,15 @@ def _amounts_on(day: dt.date, found: Sequence[Series], before: Series | None) ->
 
 def _table(cut: Cut, grid: Drawn) -> Table:
     filters = cut.filters
-    places = _places(filters, [amounts for _, row in grid.rows for amounts in row if amounts])
-    rows = [_row(filters, grid, day, amounts, places) for day, amounts in grid.rows]
-    return Table(("Day", *grid.names), tuple(rows), _foot(cut, grid, places))
+    rows = [_row(filters, grid, day, amounts) for day, amounts in grid.rows]
+    return Table(("Day", *grid.names), tuple(rows), _foot(cut, grid))
 
 
-def _row(
-    filters: Filters, grid: Drawn, day: dt.date, amounts: Sequence[Amounts | None], places: int
-) -> tuple[Cell, ...]:
+def _row(filters: Filters, grid: Drawn, day: dt.date, amounts: Sequence[Amounts | None]) -> tuple[Cell, ...]:
     """A number leads to the entries behind it; to the models of the day where entries are of all types."""
-    behind = filters.on(day) if filters.shape == "bars" else replace(filters, end=day, period="")
+    behind = drill.behind(filters, day)
     leads = [*(_behind(behind, group) for group in grid.groups), drill.entries(behind, {}), ""]
-    cells = [_cell(one, filters.measure, places, to) for one, to in zip(amounts, leads, strict=False)]
+    cells = [_cell(one, filters.measure, to) for one, to in zip(amounts, leads, strict=False)]
     return (Cell(day.isoformat(), href="?" + filters.query(start=day, end=day, period="")), *cells)
 
 
@@ -200,39 +207,44 @@ def _behind(filters: Filters, group: Group | None) -> str:
     return drill.deeper(filters, group)
 
 
-def _foot(cut: Cut, grid: Drawn, places: int) -> tuple[Cell, ...]:
+def _foot(cut: Cut, grid: Drawn) -> tuple[Cell, ...]:
     """None of what is added up already."""
     if cut.filters.shape != "bars":
         return ()
     columns = zip(*(amounts for _, amounts in grid.rows), strict=True)
     sums = [sum((one for one in column if one), start=Amounts()) for column in columns]
     if cut.before is not None:
-        sums[-1] = sum(cut.before.values(), start=Amounts())  # also its days that we have none of
-    return (Cell("Total"), *(_cell(one, cut.filters.measure, places) for one in sums))
+        sums[-1] = cut.before.total  # also its days that we have none of
+    return (Cell("Total"), *(_cell(one, cut.filters.measure) for one in sums))
 
 
-def _cell(amounts: Amounts | None, measure: str, places: int, href: str = "") -> Cell:
+def _cell(amounts: Amounts | None, measure: str, href: str = "") -> Cell:
     if amounts is None:
         return Cell(money.NOTHING)
     value = amounts.measured(measure)
     if measure != "usd":
         return Cell(f"{value:,f}", href)
-    return Cell(money.fixed_usd(value, places), href, title=said(amounts, measure))
-
-
-def _places(filters: Filters, amounts: Iterable[Amounts]) -> int:
-    """The same for all amounts of the table, so that they align."""
-    return money.decimals([one.known_cost for one in amounts]) if filters.measure == "usd" else 0
+    return Cell(money.total_usd(value), href, title=said(amounts, measure))
 
 
 def _note(cut: Cut) -> str:
     filters, notes = cut.filters, []
     if cut.before is not None:
-        earlier = f"{filters.before().start} to {filters.before().end}"
-        drawn = f"Dotted: {earlier}, laid over these days."
-        notes.append(drawn if cut.before else f"Nothing to compare with: no calls from {earlier}.")
+        notes.append(_compared_said(cut.before))
     if filters.measure == "requests" and filters.by in ("model", "provider"):
         notes.append("A request counts where it was first sent, whatever model answered it in the end.")
     if filters.by == "token_type" and filters.measure == "usd":
         notes.append("Not told by token type: vendors' own figures, adjustments and marginal tiers.")
     return " ".join(notes)
+
+
+def _compared_said(before: Before) -> str:
+    earlier, now = before.compared.before, before.compared.now
+    if not before.days:
+        return f"Nothing to compare with: no calls in {earlier.span}."
+    said = f"Dotted: {earlier.span}, laid over these days."
+    if before.compared.cut:
+        said += f" Compared up to today, {now.end}: the days after it are to come."
+    if earlier.days > now.days:
+        said += f" Its days after the {now.days}th are in its total alone."
+    return said

@@ -103,10 +103,10 @@ class Filters:
         """The same of one day."""
         return replace(self, start=day, end=day, period="")
 
-    def before(self) -> "Filters":
-        """The same number of days just before these."""
-        last = self.start - dt.timedelta(days=1)
-        return replace(self, start=last - dt.timedelta(days=self.days - 1), end=last, period="")
+    @property
+    def span(self) -> str:
+        """The days in words: ``2026-11-01 to 2026-11-20``; one day alone is just that."""
+        return f"{self.start}" if self.start == self.end else f"{self.start} to {self.end}"
 
     @property
     def narrowed(self) -> bool:

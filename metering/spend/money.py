@@ -1,6 +1,14 @@
-"""How money is written for people. Single entries are exact; totals are rounded once, half up."""
+"""How money is written for people: one rule, whatever page and column an amount stands in.
 
-from collections.abc import Iterable
+* What was booked or is set for one thing (an entry, a rate, a budget) is exact.
+* A total, an average or another quotient is rounded once, half up, when it is shown: to cents from 1 USD on,
+  to four decimals from 1 cent on, below that to four significant digits: ``$1,234.57``, ``$0.0412``,
+  ``$0.0200``. What is exact with fewer digits has just those, cents at least: ``$0.25``, ``$0.000033``.
+* The exact amount of a total is its title (on hover), and is in the files.
+
+The same amount is so the same text everywhere: columns are not rounded to decimals of their own.
+"""
+
 from decimal import ROUND_HALF_UP, Decimal
 
 UNKNOWN = "unknown"
@@ -8,7 +16,6 @@ NOTHING = "\N{EN DASH}"  # where there is nothing to divide or to measure
 CENTS = Decimal("0.01")
 TEN_THOUSANDTHS = Decimal("0.0001")
 SIGNIFICANT = 4
-MOST_BESIDE_DOLLARS = 4
 
 
 def exact(amount: Decimal) -> str:
@@ -49,29 +56,18 @@ def total_usd(amount: Decimal | None) -> str:
     """A total for display: ``$1,234.57``, ``$0.0412``, ``$0.0002839``, or ``unknown``."""
     if amount is None:
         return UNKNOWN
-    shown = rounded(abs(amount))
+    size = abs(amount)
+    shown = rounded(size)
+    digits = exact(shown) if shown == size or shown >= 1 else f"{shown:f}"
+    places = max(2, len(digits.partition(".")[2]))
     sign = "-" if amount < 0 else ""
-    return f"{sign}${shown:,f}"
+    return f"{sign}${shown:,.{places}f}"
 
 
-def decimals(amounts: Iterable[Decimal | None]) -> int:
-    """How many decimals a column needs, so that all its totals are rounded alike and align.
-
-    What the smallest would have alone, but four at most beside amounts of 1 USD and more.
-    """
-    shown = [abs(amount) for amount in amounts if amount]
-    needed = max((-int(rounded(size).as_tuple().exponent) for size in shown), default=2)
-    return min(needed, MOST_BESIDE_DOLLARS) if any(size >= 1 for size in shown) else needed
-
-
-def fixed_usd(amount: Decimal | None, places: int) -> str:
-    """A total with so many decimals; what would be rounded to nothing is said to be less than the least."""
-    if amount is None:
-        return UNKNOWN
-    step = Decimal(1).scaleb(-places)
-    size = abs(amount).quantize(step, rounding=ROUND_HALF_UP)
-    sign = "-" if amount < 0 else ""
-    return f"{sign}<${step:f}" if amount and not size else f"{sign}${size:,f}"
+def signed_usd(amount: Decimal | None) -> str:
+    """A difference: ``+$300.10``, ``-$12.00``, ``$0.00``, or ``unknown``."""
+    shown = total_usd(amount)
+    return f"+{shown}" if amount is not None and amount > 0 else shown
 
 
 def short(number: int) -> str:
@@ -83,8 +79,10 @@ def short(number: int) -> str:
 
 
 def change(share: Decimal) -> str:
-    """``0.125`` as ``+13 %``, ``-0.5`` as ``-50 %``."""
-    return f"{(share * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP):+,f} %"
+    """``0.125`` as ``+13 %``, ``-0.5`` as ``-50 %``; below one percent with a decimal."""
+    hundredths = share * 100
+    step = Decimal("0.1") if 0 < abs(hundredths) < 1 else Decimal(1)
+    return f"{hundredths.quantize(step, rounding=ROUND_HALF_UP):+,f} %"
 
 
 def percent(share: Decimal | None) -> str:
@@ -92,7 +90,9 @@ def percent(share: Decimal | None) -> str:
     if share is None:
         return NOTHING
     hundredths = share * 100
-    if 0 < hundredths < Decimal("0.05"):
-        return "<0.1 %"
-    step = Decimal("0.1") if 0 < hundredths < 1 else Decimal(1)
-    return f"{hundredths.quantize(step, rounding=ROUND_HALF_UP):f} %"
+    size = abs(hundredths)
+    sign = "-" if share < 0 else ""
+    if 0 < size < Decimal("0.05"):
+        return ">-0.1 %" if share < 0 else "<0.1 %"
+    step = Decimal("0.1") if 0 < size < 1 else Decimal(1)
+    return f"{sign}{size.quantize(step, rounding=ROUND_HALF_UP):,f} %"

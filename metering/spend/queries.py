@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from catalog.models import Team
 from catalog.visibility import Visibility
 from metering.models import DailySpend
-from metering.spend import money, tables
+from metering.spend import tables
 from metering.spend.filters import Filters
 from metering.spend.tables import GroupRow
 from metering.spend.totals import MONEY, SUMS, Totals
@@ -144,22 +144,6 @@ class Report:
     @property
     def empty(self) -> bool:
         return not self.rows
-
-    @property
-    def cost_decimals(self) -> int:
-        """Of the table's costs: the same for all, so that they align."""
-        return money.decimals([row.totals.known_cost for row in (*self.rows, self.whole)])
-
-    @property
-    def average_decimals(self) -> int:
-        return money.decimals([self.average(row.totals) for row in (*self.rows, self.whole)])
-
-    @property
-    def whole(self) -> GroupRow:
-        return GroupRow(values=("",), labels=("Total",), totals=self.total)
-
-    def average(self, totals: Totals) -> Decimal | None:
-        return _average(self.dimension)(totals)
 
 
 def spend_rows() -> SpendRows:

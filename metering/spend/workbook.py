@@ -18,7 +18,9 @@ import xlsxwriter
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
-from metering.spend.export import FORMULA_STARTS, Cell, in_threads
+from catalog import spreadsheets
+from metering.spend import building
+from metering.spend.export import Cell, in_threads
 from metering.spend.filters import BadFilter
 
 SHEET_ROWS = 1_048_576  # of a sheet, by the format
@@ -42,6 +44,8 @@ FORMATS = {
     "moment": {"num_format": "yyyy-mm-dd hh:mm:ss.000", "align": "left"},
 }
 WIDTHS = {"day": 11, "moment": 24}
+MEASURED = 200  # rows of values that a column is made wide enough for; beyond them it may be cut
+WIDEST = 40  # characters
 
 Row = Sequence[Cell]
 About = Sequence[tuple[str, Cell]]
@@ -55,12 +59,16 @@ class _Sheet:
         self._formats = {name: book.add_format(described) for name, described in FORMATS.items()}
         self._row = 0
         self._most = most
+        self._widths: dict[int, int] = {}
 
     def about(self, lines: About) -> None:
         """What the file has, a line each, and an empty one."""
         for label, value in lines:
             self._sheet.write_string(self._row, 0, label, self._formats["label"])
             self._write(1, value)
+            self._measure(0, label)
+            if isinstance(value, dt.date):  # text runs on over empty cells, a date shows ###
+                self._measure(1, value)
             self._row += 1
         self._row += 1
 
@@ -68,30 +76,35 @@ class _Sheet:
         """The head of the table, which stays in sight."""
         for column, name in enumerate(names):
             self._sheet.write_string(self._row, column, str(name), self._formats["title"])
+            self._measure(column, str(name))
         self._row += 1
         self._sheet.freeze_panes(self._row, 0)
 
-    def row(self, cells: Row) -> None:
+    def row(self, cells: Row, *, measured: bool) -> None:
         """Raises BadFilter when the sheet is full."""
         if self._row >= self._most:
             raise BadFilter(TOO_LONG.format(self._most))
         for column, value in enumerate(cells):
             self._write(column, value)
+            if measured:
+                self._measure(column, value)
         self._row += 1
 
-    def widths(self, names: Row, cells: Row) -> None:
-        """As wide as the names and the first row of values need."""
-        for column, (name, value) in enumerate(zip(names, cells, strict=False)):
-            width = WIDTHS.get(_kind(value)) or len(str(value if value is not None else ""))
-            self._sheet.set_column(column, column, min(max(len(str(name)), width) + 2, 40))
+    def fit(self) -> None:
+        """Each column as wide as what was measured of it."""
+        for column, width in self._widths.items():
+            self._sheet.set_column(column, column, min(width + 2, WIDEST))
+
+    def _measure(self, column: int, value: Cell) -> None:
+        text = f"{value:f}" if isinstance(value, Decimal) else str(value or "")
+        width = WIDTHS.get(_kind(value)) or len(text)
+        self._widths[column] = max(self._widths.get(column, 0), width)
 
     def _write(self, column: int, value: Cell) -> None:
         kind = _kind(value)
         if isinstance(value, str):
-            escaped = value.lstrip(" \n").startswith(FORMULA_STARTS)
-            self._sheet.write_string(
-                self._row, column, value[:LONGEST_TEXT], self._formats["escaped"] if escaped else None
-            )
+            shown_as = self._formats["escaped"] if spreadsheets.is_formula(value) else None
+            self._sheet.write_string(self._row, column, value[:LONGEST_TEXT], shown_as)
         elif isinstance(value, dt.datetime):
             utc = value.astimezone(dt.UTC).replace(tzinfo=None)
             self._sheet.write_datetime(self._row, column, utc, self._formats[kind])
@@ -125,18 +138,21 @@ def write(file: IO[bytes], rows: Iterable[Row], *, about: About, most: int = SHE
         sheet.about(about)
         sheet.titles(names)
         for number, cells in enumerate(table):
-            if number == 0:
-                sheet.widths(names, cells)
-            sheet.row(cells)
+            sheet.row(cells, measured=number < MEASURED)
+        sheet.fit()
 
 
 def response(
     request: HttpRequest, rows: Iterable[Row], *, name: str, about: About, most: int = SHEET_ROWS
 ) -> StreamingHttpResponse:
-    """``rows`` (as for metering.spend.export.response) as a file called ``name``. Raises BadFilter."""
+    """``rows`` (as for metering.spend.export.response) as a file called ``name``.
+
+    Raises BadFilter, and NoRoom when too many are being built.
+    """
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
     try:
-        write(file, rows, about=about, most=most)
+        with building.room():
+            write(file, rows, about=about, most=most)
     except BaseException:
         file.close()
         raise
@@ -146,7 +162,6 @@ def response(
     sent = StreamingHttpResponse(body, content_type=CONTENT_TYPE)
     sent["Content-Disposition"] = f'attachment; filename="{name}"'
     sent["Content-Length"] = str(size)
-    sent["Cache-Control"] = "no-store"
     return sent
 
 

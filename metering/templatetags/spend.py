@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from django import template
 from django.conf import settings
+from django.template import RequestContext
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from metering.spend import money
+from metering.spend import addresses, moments, money
 from metering.spend.filters import Filters
 
 register = template.Library()
@@ -43,21 +44,6 @@ def rate(amount: Decimal | None) -> SafeString:
     if amount is None:
         return format_html('<span class="unknown">{}</span>', money.UNKNOWN)
     return format_html("{}", money.rate_usd(amount))
-
-
-@register.filter
-def usd_in(amount: Decimal | None, places: int) -> SafeString:
-    """A total in a column of so many decimals."""
-    if amount is None:
-        return format_html('<span class="unknown">{}</span>', money.UNKNOWN)
-    title, shown = money.exact_usd(amount), money.fixed_usd(amount, places)
-    return format_html('<span title="{}">{}</span>', title, shown)
-
-
-@register.filter
-def about_usd_in(amount: Decimal | None, places: int) -> str:
-    """A quotient in a column of so many decimals."""
-    return money.NOTHING if amount is None else money.fixed_usd(amount, places)
 
 
 @register.filter
@@ -100,6 +86,24 @@ def milliseconds(duration: int | None) -> str:
     return f"{duration:,} ms" if duration < 10_000 else f"{Decimal(duration) / 1000:,.1f} s"
 
 
+@register.filter(expects_localtime=True)
+def moment(at: dt.datetime | None) -> str:
+    """``2026-11-21 14:03 CET``: in the business time zone, and named with it."""
+    return moments.written(at) if at else money.NOTHING
+
+
+@register.filter(expects_localtime=True)
+def moment_seconds(at: dt.datetime | None) -> str:
+    """``2026-11-21 14:03:59 CET``"""
+    return moments.written(at, seconds=True) if at else money.NOTHING
+
+
+@register.filter(expects_localtime=True)
+def zone(at: dt.datetime) -> str:
+    """``CET``, where date and time stand apart."""
+    return moments.zone_of(at)
+
+
 @register.filter
 def times(ratio: Decimal) -> str:
     return f"{ratio:.2f} times"
@@ -109,6 +113,12 @@ def times(ratio: Decimal) -> str:
 def business_time_zone() -> str:
     """The zone of every day, month and budget on the pages."""
     return settings.TIME_ZONE
+
+
+@register.simple_tag(takes_context=True)
+def gateway_address(context: RequestContext) -> str:
+    """What callers put before ``/v1``: see metering.spend.addresses."""
+    return addresses.gateway(context["request"])
 
 
 @register.simple_tag

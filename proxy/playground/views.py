@@ -2,14 +2,13 @@
 
 import uuid
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.visibility import Visibility
+from metering.spend import addresses
 from metering.spend.access import for_spend_readers
 from proxy.playground import costs, snippets
 from proxy.playground.asked import APIS, STREAMS, asked_from
@@ -22,7 +21,7 @@ def page(request: HttpRequest, seen: Visibility) -> HttpResponse:
     found = page_for(
         asked=asked_from(request.GET),
         visibility=seen,
-        base_url=settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}",
+        base_url=addresses.gateway(request),
         at=timezone.now(),
     )
     shown = {
@@ -36,7 +35,6 @@ def page(request: HttpRequest, seen: Visibility) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @for_spend_readers
 def cost(request: HttpRequest, seen: Visibility, request_id: uuid.UUID) -> HttpResponse:
     """202 until it is settled; 404 for what is not known, or is another team's."""

@@ -46,8 +46,8 @@ def _priced_model() -> str:
 
 
 def _a_model() -> str:
-    row = DailySpend.objects.select_related("model__provider").earliest("cost")
-    return row.model.full_name
+    priced = DailySpend.objects.filter(model__prices__isnull=False)
+    return priced.select_related("model__provider").earliest("cost").model.full_name
 
 
 def _named(name: str) -> Way:

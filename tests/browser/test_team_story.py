@@ -141,6 +141,8 @@ def secret_on(seen: Visit) -> str:
 
 def make_key(seen: Visit, name: str) -> str:
     """From anywhere: a key of the team search. Returns its secret; the browser is at the key's page then."""
+    if seen.page.is_visible("button[popovertarget=menu]"):  # on a phone
+        seen.page.click("button[popovertarget=menu]")
     seen.page.click("nav >> text=Teams")
     seen.page.click("main table >> text=search")
     seen.page.click("text=New key")

@@ -64,6 +64,12 @@ class TestKeys:
         assert confirm(root, "revoke", used, unused, reason="leaked") == 302
         assert (used.revoked_at is None, unused.revoked_at is None) == (False, False)
 
+    def test_a_reason_with_what_no_text_has_is_kept_without_it(self, root: Client) -> None:
+        key = factories.make_key("ci")
+
+        assert confirm(root, "revoke", key, reason="\0leaked\0") == 302
+        assert key.events.get().reason == "leaked"
+
     def test_revoked_ones_are_not_revoked_again(self, root: Client) -> None:
         key = factories.make_key("ci", revoked_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 

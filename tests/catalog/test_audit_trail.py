@@ -319,6 +319,26 @@ class TestPage:
         assert "<div>title (none) &rarr; S</div>" in html
         assert "<td>because</td>" in html
 
+    @pytest.mark.parametrize(
+        ("role", "is_shown"),
+        [("Auditor", True), ("Platform admin", True), ("Finance", False), ("Team lead", False)],
+    )
+    def test_an_objects_own_history_shows_it_to_those_who_may_see_the_trail(
+        self, root: Client, client: Client, role: str, is_shown: bool
+    ) -> None:
+        person = factories.make_user("somebody", role=role)
+        team = factories.make_team("search", cost_center="CC-1")
+        page = f"/admin/catalog/team/{team.pk}/"
+        root.post(f"{page}change/", team_form(cost_center="CC-2", change_reason="the merger, still secret"))
+        team.leads.add(person)
+        client.force_login(person)
+
+        html = client.get(f"{page}history/").content.decode()
+
+        told = [part in html for part in ("CC-1 &rarr; CC-2", "the merger", "Audit trail")]
+        assert told == [is_shown] * 3
+        assert "Changed Cost center" in html  # as Django tells everybody
+
     @pytest.mark.parametrize(("role", "status"), [("Auditor", 200), ("Finance", 403), ("Team lead", 403)])
     def test_is_for_auditors_and_platform_admins(
         self, db: None, client: Client, role: str, status: int

@@ -70,6 +70,17 @@ def test_of_an_expired_key_the_old_secret_does_not_come_back(key: ApiKey) -> Non
     assert FormerSecret.objects.get().ends_at == AT
 
 
+def test_an_expired_key_is_not_rotated_without_a_new_expiry(key: ApiKey) -> None:
+    ApiKey.objects.update(expires_at=AT - HOUR)
+    said = f"key ci of team search expired on {AT - HOUR:%Y-%m-%d}: say until when the new secret shall work"
+
+    for expires_at in (None, AT):
+        with pytest.raises(keys.KeyExpired, match=said):
+            keys.rotate(key=key, at=AT, expires_at=expires_at)
+
+    assert not FormerSecret.objects.exists()
+
+
 def test_an_expiry_that_is_not_named_stays(key: ApiKey) -> None:
     ApiKey.objects.update(expires_at=AT + HOUR)
 
@@ -227,3 +238,31 @@ class TestHowMany:
         b.api_key()
 
         keys.issue(team=team, name="one", most=1)
+
+    def test_an_expired_key_that_comes_back_is_one_more(self) -> None:
+        team = b.team(name="search")
+        expired, _ = keys.issue(team=team, name="old", expires_at=b.PAST)
+        keys.issue(team=team, name="one", most=1)
+
+        with pytest.raises(keys.TooManyKeys):
+            keys.rotate(key=expired, at=AT, expires_at=b.FUTURE, most=1)
+
+        keys.rotate(key=expired, at=AT, expires_at=b.FUTURE, most=2)
+        assert keys.in_use(team=team) == 2
+
+    def test_a_key_in_use_is_rotated_at_the_bound(self) -> None:
+        key, _ = keys.issue(team=b.team(), name="one", most=1)
+
+        assert keys.rotate(key=key, at=AT, most=1)
+
+    def test_a_day_has_so_many_new_secrets(self) -> None:
+        team = b.team(name="search")
+        key, _ = keys.issue(team=team, name="one", most_a_day=2)
+        keys.rotate(key=key, at=timezone.now(), most_a_day=2)
+
+        with pytest.raises(keys.TooManySecrets, match="team search has been given 2 new secrets"):
+            keys.rotate(key=key, at=timezone.now(), most_a_day=2)
+        with pytest.raises(keys.TooManySecrets):
+            keys.issue(team=team, name="two", most_a_day=2)
+
+        keys.issue(team=b.team(), name="one", most_a_day=2)  # another team's are its own

@@ -194,6 +194,9 @@ def keeper() -> Client:
 
 class TestAdmin:
     def test_the_first_page_says_so_when_nothing_is_wrong(self, keeper: Client) -> None:
+        factories.make_model()
+        factories.make_key()
+
         assert "All is well." in keeper.get("/admin/").content.decode()
 
     def test_it_names_models_with_calls_of_unknown_cost(self, keeper: Client) -> None:
@@ -203,7 +206,7 @@ class TestAdmin:
 
         html = keeper.get("/admin/").content.decode()
 
-        assert f"<p>calls of unknown cost since {timezone.localdate()}." in html
+        assert f"<p>entries have no known cost (since {timezone.localdate()}): no price held" in html
         assert '<span class="count">3</span>' in html
         assert ">openai/gpt-next (3)</a>" in html
         link = re.search(r'href="(/spend/entries/[^"]*gpt-next[^"]*)"', html)

@@ -155,3 +155,19 @@ def in_utf_16(content: bytes) -> bytes:
             text = before.read(name).decode().replace("UTF-8", "UTF-16")
             after.writestr(name, text.encode("utf-16"))
     return out.getvalue()
+
+
+class TestFormulas:
+    """Text that a spreadsheet would run is led by an apostrophe in a CSV, and marked in an XLSX file."""
+
+    @pytest.mark.parametrize("lead", ["", " ", "\n", " \n ", "\u3000", "\u00a0", "\ufeff", "\u200b"])
+    @pytest.mark.parametrize("sign", [*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r"])
+    def test_what_begins_one_is_escaped_and_comes_back(self, lead: str, sign: str) -> None:
+        text = f"{lead}{sign}HYPERLINK(A1)"
+
+        assert spreadsheets.escaped(text) == f"'{text}"
+        assert spreadsheets.unescaped(f"'{text}") == text
+
+    @pytest.mark.parametrize("text", ["", "search", "1=1", "a\t=1", "'quoted'", "\uff1a1", " "])
+    def test_other_text_stays_as_it_is(self, text: str) -> None:
+        assert spreadsheets.escaped(text) == spreadsheets.unescaped(text) == text

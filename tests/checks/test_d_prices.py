@@ -68,7 +68,7 @@ def test_d1_calls_without_a_price_are_unknown_and_named_by_page_admin_and_comman
     assert "excludes 1 of unknown cost" in keeper.get("/spend/").content.decode()
     assert '"unpriced": 1' in out.getvalue()
     banner = keeper.get("/admin/").content.decode()
-    assert "call of unknown cost since" in banner
+    assert "entry has no known cost (since" in banner
     assert "openai/gpt-next (1)</a>" in banner
 
 

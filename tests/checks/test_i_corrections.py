@@ -149,5 +149,5 @@ def test_e12_every_number_of_a_table_leads_to_its_entries(shop: Shop, finance: C
     alone = [text_of(cell).strip() for cell in numbers if "<a " not in cell]
 
     # unknown (none), share, average, share of reasoning, latency, estimated (none)
-    assert alone == ["0", "100 %", "$0.00009000", "57 %", "100 ms", "0"]
+    assert alone == ["0", "100 %", "$0.00009", "57 %", "100 ms", "0"]
     assert len(numbers) - len(alone) == 8  # cost, calls, attempts, five kinds of tokens

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from catalog import attention
 from catalog.attention import Concern
@@ -44,6 +45,9 @@ def spool_dir(tmp_path: Path, settings: Any) -> Path:
 
 @pytest.fixture
 def root() -> User:
+    """Of a gateway that can be called: it has a provider with a model, a team and its key."""
+    factories.make_model()
+    factories.make_key("first", team=factories.make_team("search"))
     return factories.make_user("root", is_superuser=True)
 
 
@@ -121,28 +125,113 @@ def given_up(team: str = "search") -> None:
     )
 
 
-def unpriced(team: str = "search", day: dt.datetime = AT) -> None:
+def unpriced(team: str = "search", day: dt.datetime = AT, exposure: str | None = "0.25") -> None:
     key = factories.make_key(name=f"k{uuid.uuid4().hex[:6]}", team=factories.make_team(team))
     model = factories.make_model("gpt-next")
-    factories.make_entry(key=key, model=model, usage=Usage(input=1), started_at=day, exposure="0.25")
+    factories.make_entry(key=key, model=model, usage=Usage(input=1), started_at=day, exposure=exposure)
 
 
 def test_all_is_well(root: User) -> None:
     assert told(root) == {}
 
 
-def test_calls_of_unknown_cost_since_when_and_how_much_they_may_have_cost(root: User) -> None:
-    unpriced(day=AT - dt.timedelta(days=40))
+def test_an_empty_gateway_is_told_the_steps_to_its_first_call() -> None:
+    root = factories.make_user("root", is_superuser=True)
+
+    found = told(root)["set_up"]
+
+    assert (found.count, found.urgent) == (4, True)
+    assert found.sentence == "steps to the first call, in this order."
+    assert found.links == (
+        ("Add a provider", "/admin/catalog/provider/add/"),
+        ("Add a model", "/admin/catalog/languagemodel/add/"),
+        ("Add a team", "/admin/catalog/team/add/"),
+        ("Add an API key", "/admin/catalog/apikey/add/"),
+    )
+
+
+def test_the_steps_are_for_people_who_may_take_them() -> None:
+    assert told(factories.make_user("fin", role="Finance")) == {}
+
+
+def test_entries_of_unknown_cost_since_when_and_how_much_they_cost_at_most(root: User) -> None:
+    unpriced(day=AT - dt.timedelta(days=80))
     unpriced()
-    unpriced(day=AT - dt.timedelta(days=80))  # before last month: its month is another matter
+    factories.make_closed_month(dt.date(2026, 8, 1))
 
     found = told(root)["unpriced"]
 
     assert (found.count, found.urgent) == (2, True)
-    assert found.sentence.startswith(
-        "calls of unknown cost since 2026-10-11. They may have cost $0.5000 at most"
+    assert found.sentence == (
+        "entries have no known cost (since 2026-09-01): no price held for what was used, or the vendor did"
+        " not say what was used. Together they cost $0.50 at most. Enter the prices that are missing; then"
+        " “Re-rate them” shows what each cost before anything is booked."
     )
-    assert [link.text for link in found.links] == ["openai/gpt-next (2)"]
+    days = "from=2026-09-01&to=2026-11-20"
+    assert found.links == (
+        ("See them", f"/spend/entries/?{days}&cost=unknown"),
+        (
+            "Re-rate them",
+            "/admin/metering/correctionbatch/re-rate/?start=2026-09-01&end=2026-11-20&unpriced=on",
+        ),
+        ("openai/gpt-next (2)", f"/spend/entries/?{days}&model=openai%2Fgpt-next&cost=unknown"),
+    )
+
+
+def test_what_is_older_than_the_last_closed_month_was_closed_with_it(root: User) -> None:
+    unpriced(day=AT - dt.timedelta(days=40))
+    factories.make_closed_month(dt.date(2026, 10, 1))
+
+    assert "unpriced" not in told(root)
+
+
+def test_entries_that_state_no_exposure_are_said_to_have_no_bound(root: User) -> None:
+    unpriced()
+    unpriced(exposure=None)
+
+    assert "1 of them cost $0.25 at most; of the other 1 nobody knows. Enter" in sentence(root)
+
+
+def test_one_entry_without_any_bound(root: User) -> None:
+    unpriced(exposure=None)
+
+    said = sentence(root)
+    assert said.startswith("entry has no known cost (since 2026-11-20): ")
+    assert "Nobody knows what it cost at most. Enter" in said
+
+
+def test_who_may_not_correct_is_told_who_does() -> None:
+    lea = factories.make_user("lea", role="Team lead")
+    factories.make_team("search", leads=(lea,))
+    unpriced("search")
+
+    assert sentence(lea).endswith(
+        "then who may correct entries re-rates them, and sees what it cost before anything is booked."
+    )
+    assert "Re-rate them" not in [link.text for link in told(lea)["unpriced"].links]
+
+
+def test_the_admin_the_overview_and_the_entries_count_the_same(root: User, client: Client) -> None:
+    now = timezone.now()
+    for days in (0, 40, 80):
+        unpriced(day=now - dt.timedelta(days=days))
+    last_closed = (now - dt.timedelta(days=60)).date().replace(day=1)
+    factories.make_closed_month(last_closed)
+    client.force_login(root)
+
+    [found] = [one for one in attention.concerns(person=root, at=now) if one.kind == "unpriced"]
+
+    assert found.count == 2
+    listed = client.get(found.links[0].href).content.decode()
+    assert listed.count('<tr class="is-unknown') == 2
+    form = client.get(found.links[1].href).content.decode()
+    assert '<input type="checkbox" name="unpriced" value="on" id="id_unpriced" checked' in form
+    overview = client.get("/spend/").content.decode()
+    assert f'<a href="{escape(found.links[0].href)}">2</a>' in overview
+
+
+def sentence(person: User) -> str:
+    return told(person)["unpriced"].sentence
 
 
 def test_a_lead_sees_their_own_teams_calls_alone() -> None:
@@ -338,4 +427,4 @@ def test_the_page_asks_the_same_number_of_questions_of_little_and_of_much(
     assert page.count('<li class="concern') >= 5
 
 
-QUERIES = 21
+QUERIES = 26

@@ -1,5 +1,6 @@
 """M1: nothing but a whole key opens the calls door, and what was tried is not repeated."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import time
@@ -33,8 +34,8 @@ WRONG = {
 }
 
 
-def let_in(*headers: tuple[bytes, bytes]) -> KeyRow:
-    row = KeyRow(
+def let_in(*headers: tuple[bytes, bytes], **fields: Any) -> KeyRow:
+    known = KeyRow(
         id=1,
         name="ci",
         prefix=PREFIX,
@@ -43,6 +44,7 @@ def let_in(*headers: tuple[bytes, bytes]) -> KeyRow:
         models=(),
         expires_at=dt.datetime(2999, 1, 1, tzinfo=dt.UTC),
     )
+    row = dataclasses.replace(known, **fields)
     catalog = SimpleNamespace(keys={PREFIX: row})
     keeper = SimpleNamespace(current=SimpleNamespace(catalog=catalog))
     gateway: Any = SimpleNamespace(keeper=keeper, clock=time.monotonic)
@@ -82,3 +84,42 @@ def test_a_wrong_bearer_is_not_rescued_by_a_good_x_api_key() -> None:
 def test_two_authorization_headers_are_refused() -> None:
     with pytest.raises(errors.CallError):
         let_in(bearer("wrong"), bearer(SECRET))
+
+
+OVER: dict[str, Any] = {
+    "expires_at": dt.datetime(2026, 11, 13, tzinfo=dt.UTC),
+    "replaced_at": dt.datetime(2026, 11, 12, tzinfo=dt.UTC),
+}
+
+
+def test_who_holds_a_secret_that_was_replaced_is_told_when() -> None:
+    with pytest.raises(errors.Unauthorized) as refused:
+        let_in(bearer(SECRET), **OVER)
+
+    told = refused.value
+    assert (told.status, told.type, told.code) == (401, "invalid_request_error", "expired_api_key")
+    assert told.message == (
+        "This secret was replaced on 2026-11-12 and works no more: use the new one. Whoever keeps your team's"
+        " keys has it, or makes another."
+    )
+
+
+def test_of_a_key_that_expired_nothing_is_said_of_a_new_one() -> None:
+    with pytest.raises(errors.Unauthorized, match="This API key expired on 2026-11-13"):
+        let_in(bearer(SECRET), **OVER | {"replaced_at": None})
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_nobody_else_is_told_that_it_was_ever_there(name: str) -> None:
+    """The prefix is on pages and in logs: with it alone one learns nothing."""
+    with pytest.raises(errors.Unauthorized) as refused:
+        let_in(bearer(WRONG[name]), **OVER)
+
+    assert (refused.value.code, "2026" in refused.value.message) == ("invalid_api_key", False)
+    assert "replaced" not in refused.value.message
+
+
+def test_during_the_overlap_it_works() -> None:
+    soon = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+
+    assert let_in(bearer(SECRET), **OVER | {"expires_at": soon}).name == "ci"

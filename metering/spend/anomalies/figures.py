@@ -33,6 +33,7 @@ def chart(page: Page, *, zone: ZoneInfo) -> Chart:
             ],
             barmode="stack",
             xaxis=_axis(page),
+            legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         ),
         table=Table(
             (page.asked.grain.title(), "Cost", "Above the usual"),
@@ -44,7 +45,13 @@ def chart(page: Page, *, zone: ZoneInfo) -> Chart:
 def _axis(page: Page) -> dict[str, Any]:
     if page.asked.grain == "day":
         return charts.days_axis(page.asked.start, page.asked.end)
-    return {"type": "date", "showgrid": False, "hoverformat": "%Y-%m-%d %H:%M"}
+    return {
+        "type": "date",
+        "showgrid": False,
+        "automargin": True,
+        "tickformat": "%H:%M\n%-d %b",  # the day once, below its first hour
+        "hoverformat": "%Y-%m-%d %H:%M",
+    }
 
 
 def _whole(page: Page, zone: ZoneInfo) -> Sums:

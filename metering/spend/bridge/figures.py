@@ -1,13 +1,15 @@
 """The waterfall from one period's spend to the other's, and its table. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.urls import reverse
 
 from metering.spend import charts, money
+from metering.spend.bridge import drivers as bridge_drivers
 from metering.spend.bridge import words
+from metering.spend.bridge.drivers import Driver
 from metering.spend.bridge.page import Bridge, ModelChange
 from metering.spend.charts import COLOURS, Cell, Chart, Point, Table
 from metering.spend.filters import Filters
@@ -16,7 +18,7 @@ TOTAL_COLOUR, MORE_COLOUR, LESS_COLOUR = COLOURS[0], COLOURS[5], COLOURS[2]
 PER_BAR = 34  # pixels
 AROUND = 90
 HOVER = "%{y}<br>%{customdata[0]}<extra></extra>"
-ROOM = Decimal("0.28")  # of the longest bar, for the amount beside it
+NONE, ROOM = Decimal(0), Decimal("0.28")  # of the width, for the amount beside a bar
 
 
 class Step(NamedTuple):
@@ -56,7 +58,7 @@ def waterfall(bridge: Bridge) -> Chart | None:
 def steps(bridge: Bridge) -> list[Step]:
     """The first total, every effect that is not nothing, the second total."""
     found = [
-        Step(days(bridge.before.filters), Decimal(0), bridge.before.cost, _entries(bridge.before.filters))
+        Step(bridge.before.filters.span, Decimal(0), bridge.before.cost, _entries(bridge.before.filters))
     ]
     at = bridge.before.cost
     for name, amount in words.effects(bridge.effects):
@@ -64,71 +66,79 @@ def steps(bridge: Bridge) -> list[Step]:
             found.append(Step(words.TITLES[name], at, amount))
             at += amount
     now = bridge.now.filters
-    return [*found, Step(f"{days(now)} ", Decimal(0), bridge.now.cost, _entries(now))]
+    return [*found, Step(f"{now.span} ", Decimal(0), bridge.now.cost, _entries(now))]
 
 
 def models(bridge: Bridge) -> Table:
     """Each effect by model, the greatest change first."""
     used = [name for name, amount in words.effects(bridge.effects) if amount or _of_any(bridge, name)]
-    amounts = [bridge.before.cost, bridge.now.cost, *(one.effects.total for one in bridge.models)]
-    usd = _column(amounts)
     titles = ("Model", "Before", *(words.TITLES[name] for name in used), "Now", "Change")
-    rows = tuple(_row(one, used, usd, bridge) for one in bridge.models)
+    rows = tuple(_row(one, used, bridge) for one in bridge.models)
     foot = (
         Cell("Together"),
-        usd(bridge.before.cost, _entries(bridge.before.filters)),
-        *(_signed(usd, getattr(bridge.effects, name)) for name in used),
-        usd(bridge.now.cost, _entries(bridge.now.filters)),
-        _signed(usd, bridge.difference),
+        _usd(bridge.before.cost, _entries(bridge.before.filters)),
+        *(_signed(getattr(bridge.effects, name)) for name in used),
+        _usd(bridge.now.cost, _entries(bridge.now.filters)),
+        _signed(bridge.difference),
     )
     return Table(titles, rows, foot)
 
 
-def days(filters: Filters) -> str:
-    """``1-20 Nov 2026``, or ``28 Oct-3 Nov 2026``."""
-    start, end = filters.start, filters.end
-    last = f"{end.day} {end:%b %Y}"
-    if start == end:
-        return last
-    if start.year != end.year:
-        return f"{start.day} {start:%b %Y}\N{EN DASH}{last}"
-    month = "" if start.month == end.month else f" {start:%b}"
-    return f"{start.day}{month}\N{EN DASH}{last}"
+def drivers(found: Sequence[Driver], bridge: Bridge, *, kind: str) -> Table:
+    """The greatest changes with their share of the whole; ``kind``: team or model."""
+    rows = tuple(_driver(one, bridge, kind) for one in bridge_drivers.greatest(found))
+    foot = (
+        Cell("Together"),
+        _signed(bridge.difference),
+        Cell(_share(bridge.difference, bridge)),
+        _usd(bridge.before.cost, _entries(bridge.before.filters)),
+        _usd(bridge.now.cost, _entries(bridge.now.filters)),
+    )
+    return Table((kind.capitalize(), "Change", "Share", "Before", "Now"), rows, foot)
 
 
-Money = Callable[..., Cell]
+def _driver(one: Driver, bridge: Bridge, kind: str) -> tuple[Cell, ...]:
+    share = Cell(_share(one.change, bridge))
+    if one.others:
+        return Cell(one.name), _signed(one.change), share, _usd(one.before), _usd(one.now)
+    narrowed = {kind: one.name}
+    alone = f"?{bridge.periods.query(**narrowed)}"
+    return (
+        Cell(one.name, alone, f"the bridge of {one.name} alone"),
+        _signed(one.change),
+        share,
+        _usd(one.before, _entries(bridge.before.filters, **narrowed)),
+        _usd(one.now, _entries(bridge.now.filters, **narrowed)),
+    )
 
 
-def _row(one: ModelChange, used: Sequence[str], usd: Money, bridge: Bridge) -> tuple[Cell, ...]:
+def _share(change: Decimal, bridge: Bridge) -> str:
+    return money.percent(change / bridge.difference if bridge.difference else None)
+
+
+def _row(one: ModelChange, used: Sequence[str], bridge: Bridge) -> tuple[Cell, ...]:
     before, now = bridge.before.filters, bridge.now.filters
     narrowed = f"?{bridge.periods.query(model=one.model)}"
     name = f"{one.model} ({one.remark})" if one.remark else one.model
     return (
         Cell(name, f"{reverse('spend:report')}?{now.query(model=one.model)}", f"the overview of {one.model}"),
-        usd(one.before, _entries(before, model=one.model)),
-        *(_signed(usd, getattr(one.effects, effect), narrowed) for effect in used),
-        usd(one.now, _entries(now, model=one.model)),
-        _signed(usd, one.effects.total, narrowed),
+        _usd(one.before, _entries(before, model=one.model)),
+        *(_signed(getattr(one.effects, effect), narrowed) for effect in used),
+        _usd(one.now, _entries(now, model=one.model)),
+        _signed(one.effects.total, narrowed),
     )
 
 
-def _signed(usd: Money, amount: Decimal, href: str = "") -> Cell:
+def _signed(amount: Decimal, href: str = "") -> Cell:
     """Nothing leads nowhere."""
     if not amount:
         return Cell(money.NOTHING)
-    cell = usd(amount, href)
-    return Cell(f"+{cell.text}" if amount > 0 else cell.text, cell.href, cell.title)
+    cell = _usd(amount, href)
+    return Cell(money.signed_usd(amount), cell.href, cell.title)
 
 
-def _column(amounts: Sequence[Decimal]) -> Money:
-    places = money.decimals(amounts)
-
-    def cell(amount: Decimal | None, href: str = "") -> Cell:
-        if amount is None:
-            return Cell(money.UNKNOWN, href)
-        return Cell(money.fixed_usd(amount, places), href, money.exact_usd(amount))
-
-    return cell
+def _usd(amount: Decimal | None, href: str = "") -> Cell:
+    return Cell(money.total_usd(amount), href, "" if amount is None else money.exact_usd(amount))
 
 
 def _of_any(bridge: Bridge, name: str) -> bool:
@@ -140,8 +150,13 @@ def _entries(filters: Filters, **narrowed: str) -> str:
     return f"{reverse('spend:entries')}?{filters.entries_query(**narrowed)}"
 
 
+def _drawn(step: Step) -> str:
+    """The name beside its bar; of days in two lines, for phones."""
+    return step.name.replace(" to ", "<br>to ")
+
+
 def _bars(name: str, colour: str, found: Sequence[Step]) -> Any:
-    points = [Point(money.exact(step.amount), step.name, _said(step), step.href) for step in found]
+    points = [Point(money.exact(step.amount), _drawn(step), _said(step), step.href) for step in found]
     trace = charts.bars(name, colour, points, orientation="h", width=0.7)
     return trace.update(
         base=[money.exact(step.base) for step in found],
@@ -153,21 +168,20 @@ def _bars(name: str, colour: str, found: Sequence[Step]) -> Any:
 
 
 def _said(step: Step) -> str:
-    return money.total_usd(step.amount) if step.base == 0 and step.href else words.signed(step.amount)
+    return money.total_usd(step.amount) if step.base == 0 and step.href else money.signed_usd(step.amount)
 
 
 def _layout(found: Sequence[Step]) -> dict[str, Any]:
-    least = min(Decimal(0), *(step.end for step in found))
-    most = max(step.end for step in found)
-    room = (most - least) * ROOM
+    ends = [NONE, *(step.end for step in found)]
+    reach = charts.reach(ends, before=ROOM if min(ends) < 0 else NONE, after=ROOM)
     return {
         "height": AROUND + PER_BAR * len(found),
         "barmode": "overlay",
-        "xaxis": dict(charts.USD) | {"range": [float(least - (room if least else 0)), float(most + room)]},
+        "xaxis": dict(charts.USD) | {"range": reach},
         "yaxis": {
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": [step.name for step in found],
+            "categoryarray": [_drawn(step) for step in found],
             "autorange": "reversed",
             "automargin": True,
             "showgrid": False,

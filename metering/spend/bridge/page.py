@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import groupby
 
 from catalog.visibility import Visibility
-from metering.spend.bridge import decomposition
+from metering.spend.bridge import decomposition, drivers
 from metering.spend.bridge.decomposition import NO_SIDE, Effects, Side
-from metering.spend.bridge.periods import Periods
+from metering.spend.bridge.drivers import Driver
+from metering.spend.compared import Compared
 from metering.spend.economics import models
 from metering.spend.economics.usage import Used, added_up, priced_usage
 from metering.spend.filters import Filters
@@ -61,13 +62,14 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """``models``: the greatest change first. ``behind``: the newest entries are not added up yet."""
+    """``models`` and ``teams``: the greatest change first. ``behind``: the newest entries are missing."""
 
-    periods: Periods
+    periods: Compared
     before: Total
     now: Total
     effects: Effects
     models: tuple[ModelChange, ...]
+    teams: tuple[Driver, ...]
     behind: bool
 
     @property
@@ -79,13 +81,17 @@ class Bridge:
         return self.now.cost - self.before.cost
 
     @property
+    def by_model(self) -> tuple[Driver, ...]:
+        return tuple(Driver(one.model, one.before, one.now, one.effects.total) for one in self.models)
+
+    @property
     def unpriced(self) -> int:
         """Of both periods: what is known is not all."""
         return self.before.unpriced + self.now.unpriced
 
 
-def bridge(*, periods: Periods, visibility: Visibility) -> Bridge:
-    """Brings the summaries up to date, then six queries at most."""
+def bridge(*, periods: Compared, visibility: Visibility) -> Bridge:
+    """Brings the summaries up to date, then eight queries at most."""
     behind = summing.catch_up().behind
     before = _total(periods.before, visibility)
     now = _total(periods.now, visibility)
@@ -97,6 +103,7 @@ def bridge(*, periods: Periods, visibility: Visibility) -> Bridge:
         now=now,
         effects=decomposition.added_up(effects.values()),
         models=tuple(sorted(changes, key=lambda one: (-abs(one.effects.total), one.model))),
+        teams=drivers.teams(periods=periods, visibility=visibility),
         behind=behind,
     )
 

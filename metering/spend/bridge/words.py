@@ -1,10 +1,11 @@
 """The bridge in words. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from metering.spend import money
 from metering.spend.bridge.decomposition import Effects
+from metering.spend.bridge.drivers import Driver
 from metering.spend.bridge.page import NAMES, Bridge
 
 TITLES = {
@@ -40,9 +41,15 @@ def sentence(bridge: Bridge) -> str:
     )
 
 
-def signed(amount: Decimal) -> str:
-    """``+$300.10``, ``-$12.00``, ``$0.00``: a total, rounded once."""
-    return f"+{money.total_usd(amount)}" if amount > 0 else money.total_usd(amount)
+def driven(bridge: Bridge) -> str:
+    """``Most of it by team search (+$300.10, 73 %) and model openai/gpt-4o (+$280.00, 68 %).``
+
+    Of what moved in the same direction as the whole. Empty where nothing moved, or there is no choice.
+    """
+    named = {"team": bridge.teams, "model": bridge.by_model}
+    found = [_most(kind, rows, bridge.difference) for kind, rows in named.items() if len(rows) > 1]
+    said = " and ".join(filter(None, found))
+    return f"Most of it by {said}." if said else ""
 
 
 def effects(made: Effects) -> Iterator[tuple[str, Decimal]]:
@@ -51,8 +58,17 @@ def effects(made: Effects) -> Iterator[tuple[str, Decimal]]:
         yield name, getattr(made, name)
 
 
+def _most(kind: str, rows: Iterable[Driver], difference: Decimal) -> str:
+    same = [one for one in rows if one.change * difference > 0]
+    if not same:
+        return ""
+    one = max(same, key=lambda driver: abs(driver.change))
+    share = money.percent(one.change / difference)
+    return f"{kind} {one.name} ({money.signed_usd(one.change)}, {share})"
+
+
 def _parts(made: Effects) -> str:
     """The greatest first; what is nothing is left out."""
     known = sorted(((name, amount) for name, amount in effects(made) if amount), key=lambda x: -abs(x[1]))
-    said = ", ".join(f"{TITLES[name].lower()} {signed(amount)}" for name, amount in known)
+    said = ", ".join(f"{TITLES[name].lower()} {money.signed_usd(amount)}" for name, amount in known)
     return f": {said}" if said else ""

@@ -130,10 +130,19 @@ def page(*, limit: Limit, person: User, now: dt.datetime, zone: ZoneInfo) -> Pag
     )
 
 
-def _raises(rows: QuerySet[LimitRaise], person: User) -> tuple[Raise, ...]:
-    found = rows.select_related(
+def raises_of(*, visibility: Visibility, limit: Limit | None = None) -> QuerySet[LimitRaise]:
+    """Every raise that the person may see, of one budget or of all, the newest first. One query."""
+    rows = limit.raises.all() if limit else LimitRaise.objects.all()
+    return visibility.restrict(_named(rows), "limit__team").order_by("-id")
+
+
+def _named(rows: QuerySet[LimitRaise]) -> QuerySet[LimitRaise]:
+    return rows.select_related(
         "limit__team", "limit__api_key", "limit__model__provider", "asked_by", "decided_by"
     )
+
+
+def _raises(rows: QuerySet[LimitRaise], person: User) -> tuple[Raise, ...]:
     return tuple(
         Raise(
             id=row.pk,
@@ -153,7 +162,7 @@ def _raises(rows: QuerySet[LimitRaise], person: User) -> tuple[Raise, ...]:
             note=row.note,
             may_withdraw=row.state == LimitRaise.State.OPEN and row.asked_by_id == person.pk,
         )
-        for row in found.order_by("-id")[:MOST_RAISES]
+        for row in _named(rows).order_by("-id")[:MOST_RAISES]
     )
 
 

@@ -9,7 +9,6 @@ from django.db.models import Q, QuerySet
 from catalog.models import Team
 from catalog.visibility import Visibility
 from metering.models import Limit, LimitWindow
-from metering.spend import money
 from metering.spend.filters import Filters
 
 ZERO = Decimal(0)
@@ -75,15 +74,6 @@ class Budgets:
     """The fullest first."""
 
     rows: tuple[Budget, ...]
-
-    @property
-    def decimals(self) -> int:
-        """The same for all amounts, so that they align; cents for budgets of 1 USD and more."""
-        if all(row.amount >= 1 for row in self.rows):
-            return 2
-        return money.decimals(
-            amount for row in self.rows for amount in (row.amount, row.spent, row.held, row.exposed, row.left)
-        )
 
 
 def budgets(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> Budgets:

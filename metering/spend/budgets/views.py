@@ -66,6 +66,22 @@ def budget_file(request: HttpRequest, seen: Visibility) -> Download:
 
 @require_safe
 @for_spend_readers
+@downloads.as_file
+def raise_file(request: HttpRequest, seen: Visibility, limit_id: int | None = None) -> Download:
+    """Of one budget, or of all that the person may see."""
+    limit = None if limit_id is None else _limit(limit_id, seen)
+    today = timezone.localdate()
+    of = {} if limit is None else {"Budget": f"{limit.team.name}, {limit.scope}, {limit.period}"}
+    return Download(
+        name=f"raises-{today}" if limit is None else f"raises-{limit.pk}-{today}",
+        title="Raises of budgets",
+        rows=files.raise_rows(budget_pages.raises_of(visibility=seen, limit=limit)),
+        facts=headings.of_moment(today, time_zone=settings.TIME_ZONE, narrowed=of),
+    )
+
+
+@require_safe
+@for_spend_readers
 def budget(request: HttpRequest, seen: Visibility, limit_id: int) -> HttpResponse:
     return _shown(request, _limit(limit_id, seen), AskForm())
 

@@ -1,7 +1,7 @@
 """Claims as a page and as a file for the vendor."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -69,8 +69,9 @@ class ClaimPage:
     attempts: tuple[Claimed, ...]
 
     @property
-    def total(self) -> Decimal:
-        return sum((vendor.cost for vendor in self.vendors), Decimal(0))
+    def total(self) -> Decimal | None:
+        """None when nothing of it is known."""
+        return _total(self.vendors)
 
     def chosen(self, provider: str) -> VendorClaim | None:
         return next((vendor for vendor in self.vendors if vendor.provider == provider), None)
@@ -137,9 +138,15 @@ def rows(claim: Iterable[Claimed]) -> Iterator[tuple[Cell, ...]]:
 
 def vendor_rows(vendors: Iterable[VendorClaim], *, month: dt.date) -> Iterator[tuple[Cell, ...]]:
     """The page's first table: a row for each vendor, then the total."""
-    total = Decimal(0)
+    of = list(vendors)
     yield VENDOR_COLUMNS
-    for one in vendors:
-        total += one.cost
-        yield ("vendor", one.provider, f"{month:%Y-%m}", one.cost, one.attempts, one.unknown)
-    yield ("total", "", f"{month:%Y-%m}", total, None, None)
+    for one in of:
+        yield ("vendor", one.provider, f"{month:%Y-%m}", _total([one]), one.attempts, one.unknown)
+    yield ("total", "", f"{month:%Y-%m}", _total(of), None, None)
+
+
+def _total(vendors: Collection[VendorClaim]) -> Decimal | None:
+    """None when all that failed is of unknown cost."""
+    if any(one.unknown for one in vendors) and not any(one.attempts for one in vendors):
+        return None
+    return sum((one.cost for one in vendors), Decimal(0))

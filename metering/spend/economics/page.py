@@ -82,15 +82,16 @@ class Page:
         return tables.dearest(self.dearest)
 
 
+def told(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> tuple[Finding, ...]:
+    """Which cheap-looking model is dearer, as this page says it, for others that brought the summaries up to
+    date. Four queries at most."""
+    return findings.findings(_models(filters, visibility, now))
+
+
 def page(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> Page:
     """Brings the summaries up to date, then eight queries at most (ten with marginal tiers)."""
     behind = summing.catch_up().behind
-    rows = usage.priced_usage(filters=filters, visibility=visibility)
-    found = models.by_model(
-        rows,
-        prices=models.list_prices(names={row.model for row in rows}, at=now),
-        totals=models.totals(filters=filters, visibility=visibility),
-    )
+    found = _models(filters, visibility, now)
     return Page(
         filters=filters,
         models=found,
@@ -99,4 +100,13 @@ def page(*, filters: Filters, visibility: Visibility, now: dt.datetime) -> Page:
         lengths=lengths.distribution(filters=filters, visibility=visibility),
         dearest=dearest.dearest(filters=filters, visibility=visibility),
         behind=behind,
+    )
+
+
+def _models(filters: Filters, visibility: Visibility, now: dt.datetime) -> tuple[ModelEconomics, ...]:
+    rows = usage.priced_usage(filters=filters, visibility=visibility)
+    return models.by_model(
+        rows,
+        prices=models.list_prices(names={row.model for row in rows}, at=now),
+        totals=models.totals(filters=filters, visibility=visibility),
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from metering.spend import charts, money
@@ -19,11 +19,13 @@ from metering.spend.economics.figures import (
 from metering.spend.economics.models import BLEND, ModelEconomics
 from metering.spend.filters import Filters
 
+MARGINS = 58  # pixels above and below
 LEFT, RIGHT = (0, 0.44), (0.56, 1)  # the panels, in parts of the width
+PER_MODEL_NARROW, BETWEEN = 26, 75  # pixels on a phone, where one panel is above the other
 ROOM = Decimal("0.12")  # of the panel's decades, beside the first and the last point
+DECADE = Decimal(1)
 MOST_TICKS = 3
-TURN = 0.45  # of the panel: points beyond it have their text on the left
-GRID = "rgba(128, 128, 128, 0.25)"  # the second axis is not one that the theme colours
+TURN = Decimal("0.45")  # of the panel: points beyond it have their text on the left
 
 
 class Pair(NamedTuple):
@@ -46,16 +48,17 @@ def price_and_cost(models: Sequence[ModelEconomics], filters: Filters) -> Chart 
     ]
     costs = [model_point(pair.one, names, pair.cost, f"{_cost(pair)} an answer", filters) for pair in shown]
     traces = [
-        _dots("Price per token", COLOURS[0], prices, [_rate(pair) for pair in shown], "x"),
-        _dots("Cost of an answer", COLOURS[5], costs, [_label(pair) for pair in shown], "x2"),
+        _dots("Price per token", COLOURS[0], prices, [_rate(pair) for pair in shown]),
+        _dots("Cost of an answer", COLOURS[5], costs, [_cost(pair) for pair in shown], panel="2"),
     ]
     return Chart(
         name="price-and-cost",
         title="What tokens are listed at, and what answers cost",
         summary=_said(shown),
-        figure=charts.figure(traces, **_panels(shown)),
-        note="USD, both axes logarithmic: each step of ten times is as wide as the next. Read a row across:"
-        " where the left point is far left and the right one far right, the cheap-looking model is dear.",
+        figure=charts.figure(traces, narrow=_narrow(shown), **_panels(shown)),
+        note="USD, both axes logarithmic: each step of ten times is as wide as the next. Compare the"
+        " two points of a model: where its price is far left and its answer far right, what looks cheap is"
+        " dear.",
     )
 
 
@@ -68,9 +71,10 @@ def pairs(models: Sequence[ModelEconomics]) -> tuple[Pair, ...]:
     )
 
 
-def _dots(name: str, colour: str, points: Sequence[Point], texts: Sequence[str], axis: str) -> Any:
+def _dots(name: str, colour: str, points: Sequence[Point], texts: Sequence[str], *, panel: str = "") -> Any:
     """Points, not bars: on a logarithmic axis the length of a bar says nothing."""
-    trace = charts.line(name, colour, points, mode="markers+text", xaxis=axis)
+    axes = {"xaxis": f"x{panel}", "yaxis": f"y{panel}"}
+    trace = charts.line(name, colour, points, mode="markers+text", **axes)
     return trace.update(
         hovertemplate=HOVER,
         marker={"size": 11, "color": colour},
@@ -82,34 +86,46 @@ def _dots(name: str, colour: str, points: Sequence[Point], texts: Sequence[str],
 
 def _beside(points: Sequence[Point]) -> list[str]:
     """The text of a point is on the side that has room, also on a phone."""
-    places = [math.log10(Decimal(point.x)) for point in points]
-    turn = min(places) + TURN * max(max(places) - min(places), 1.0)
+    places = [Decimal(point.x).log10() for point in points]
+    turn = min(places) + TURN * max(max(places) - min(places), DECADE)
     return ["middle right" if place <= turn else "middle left" for place in places]
 
 
 def _panels(shown: Sequence[Pair]) -> dict[str, Any]:
+    """Side by side, the models named once."""
     return {
         "height": AROUND + PER_MODEL * len(shown),
         "showlegend": False,
-        "margin": {"l": 10, "r": 12, "t": 8, "b": 50},
+        "margin": {"l": 10, "r": 12, "t": 8, "b": MARGINS - 8},
         "yaxis": dict(MODELS_AXIS),
-        "xaxis": _decades([pair.price for pair in shown], LEFT, "$ per 1 M tokens"),
-        "xaxis2": _decades([pair.cost for pair in shown], RIGHT, "$ per answer")
-        | {"anchor": "y", "gridcolor": GRID, "linecolor": GRID},
+        "yaxis2": MODELS_AXIS | {"anchor": "x2", "showticklabels": False},
+        "xaxis": _decades([pair.price for pair in shown], "$ per 1 M tokens") | {"domain": list(LEFT)},
+        "xaxis2": _decades([pair.cost for pair in shown], "$ per answer")
+        | {"anchor": "y2", "domain": list(RIGHT)},
     }
 
 
-def _decades(amounts: Sequence[Decimal], domain: tuple[float, float], title: str) -> dict[str, Any]:
-    places = [math.log10(amount) for amount in amounts]
-    width = max(max(places) - min(places), 1.0)
-    room = float(ROOM) * width
+def _narrow(shown: Sequence[Pair]) -> dict[str, Any]:
+    """One above the other, the models named in both."""
+    rows = PER_MODEL_NARROW * len(shown)
+    half = rows / (2 * rows + BETWEEN)
+    return {
+        "height": MARGINS + 2 * rows + BETWEEN,
+        "xaxis": {"domain": [0, 1]},
+        "xaxis2": {"domain": [0, 1]},
+        "yaxis": {"domain": [1 - half, 1]},
+        "yaxis2": {"domain": [0, half], "showticklabels": True},
+    }
+
+
+def _decades(amounts: Sequence[Decimal], title: str) -> dict[str, Any]:
+    first, last = charts.reach([amount.log10() for amount in amounts], before=ROOM, after=ROOM, least=DECADE)
     return {
         "type": "log",
-        "domain": list(domain),
-        "range": [min(places) - room, min(places) + width + room],
+        "range": [first, last],
         "tickprefix": "$",
         "exponentformat": "none",
-        "dtick": math.ceil((width + 2 * room) / MOST_TICKS),
+        "dtick": math.ceil((last - first) / MOST_TICKS),
         "tickangle": 0,
         "zeroline": False,
         "title": {"text": title},
@@ -117,18 +133,11 @@ def _decades(amounts: Sequence[Decimal], domain: tuple[float, float], title: str
 
 
 def _rate(pair: Pair) -> str:
-    return money.rate_usd(money.rounded(pair.price))
+    return money.total_usd(pair.price)
 
 
 def _cost(pair: Pair) -> str:
     return f"{'≥ ' if pair.one.at_least else ''}{money.total_usd(pair.cost)}"
-
-
-def _label(pair: Pair) -> str:
-    """Beside the point: cents, or two digits that say something; hovering and the table say all of them."""
-    step = Decimal("0.01") if pair.cost >= 1 else Decimal(1).scaleb(pair.cost.adjusted() - 1)
-    shown = pair.cost.quantize(step, rounding=ROUND_HALF_UP)
-    return f"{'≥' if pair.one.at_least else ''}${shown:,f}"
 
 
 def _said(shown: Sequence[Pair]) -> str:

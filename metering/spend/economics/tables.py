@@ -1,11 +1,12 @@
 """The tables of token economics, as cells: rounded once, exact on hover, leading to the entries. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.urls import reverse
+from django.utils import timezone
 
-from metering.spend import money
+from metering.spend import moments, money
 from metering.spend.charts import Cell, Table
 from metering.spend.economics.caching import CACHED
 from metering.spend.economics.dearest import DearRequest
@@ -29,22 +30,17 @@ CACHE_COLUMNS = (
 )  # fmt: skip
 LENGTH_COLUMNS = ("Model", "Answers", "p50", "p95", "Longest")
 DEAREST_COLUMNS = ("Request", "Cost", "Time", "Team", "Model", "Attempts", "Input", "Output", "Reasoning")
-Money = Callable[[Decimal | None], Cell]
 
 
 def models(rows: Sequence[ModelEconomics], whole: ModelEconomics, filters: Filters) -> Table:
-    every = (*rows, whole)
-    cost = _column(one.known_cost for one in every)
     return Table(
         MODEL_COLUMNS,
-        tuple((_model(one, filters), *_model_cells(one, cost, filters)) for one in rows),
-        (Cell(whole.model), *_model_cells(whole, cost, filters)),
+        tuple((_model(one, filters), *_model_cells(one, filters)) for one in rows),
+        (Cell(whole.model), *_model_cells(whole, filters)),
     )
 
 
 def reasoning(rows: Sequence[ModelEconomics], whole: ModelEconomics, filters: Filters) -> Table:
-    usd = _column(one.used.usd["reasoning"] for one in (*rows, whole))
-
     def cells(one: ModelEconomics) -> tuple[Cell, ...]:
         return (
             count(one.used.tokens["output"]),
@@ -59,9 +55,6 @@ def reasoning(rows: Sequence[ModelEconomics], whole: ModelEconomics, filters: Fi
 
 
 def caching(rows: Sequence[ModelEconomics], whole: ModelEconomics, filters: Filters) -> Table:
-    found = [one.caching for one in (*rows, whole)]
-    usd = _column(amount for one in found for amount in (one.saved, one.reads_saved, one.writes_cost))
-
     def cells(one: ModelEconomics) -> tuple[Cell, ...]:
         known = one.caching.known
         return (
@@ -97,7 +90,7 @@ def dearest(rows: Sequence[DearRequest]) -> Table:
             (
                 Cell(one.name, reverse("spend:request", args=[one.request_id]), str(one.request_id)),
                 Cell(_cost_said(one), title="with its corrections" if one.corrected else ""),
-                Cell(f"{one.started_at:%Y-%m-%d %H:%M}"),
+                Cell(moments.written(timezone.localtime(one.started_at))),
                 Cell(one.team),
                 Cell(", ".join(one.models)),
                 count(one.attempts),
@@ -129,21 +122,21 @@ def tokens_each(number: Decimal | None) -> str:
     return f"{number.quantize(step, rounding=ROUND_HALF_UP):,f}"
 
 
-def _model_cells(one: ModelEconomics, cost: Money, filters: Filters) -> tuple[Cell, ...]:
+def _model_cells(one: ModelEconomics, filters: Filters) -> tuple[Cell, ...]:
     price = one.price
     return (
         Cell(_answer_said(one)),
-        _rate(one.blend),
+        about_usd(one.blend),
         _rate(price.input if price else None),
         _rate(price.output if price else None),
-        Cell(money.NOTHING if one.cost_per_million is None else money.fixed_usd(one.cost_per_million, 2)),
+        about_usd(one.cost_per_million),
         Cell(tokens_each(one.input_per_answer)),
         Cell(tokens_each(one.output_per_answer)),
         Cell(money.percent(one.reasoning_of_output)),
         count(one.used.answers),
         _narrowed(one.failed, one, filters, outcome="failed"),
         _narrowed(one.unpriced, one, filters, cost="unknown"),
-        cost(one.known_cost),
+        usd(one.known_cost),
     )
 
 
@@ -175,16 +168,14 @@ def _named(model: str, filters: Filters) -> Cell:
     return Cell(model, entries_address(filters, model))
 
 
-def _column(amounts: Iterable[Decimal | None]) -> Money:
-    """Writes the amounts of one column with the same decimals."""
-    places = money.decimals(list(amounts))
+def usd(amount: Decimal | None) -> Cell:
+    """A sum of booked amounts."""
+    return Cell(money.total_usd(amount), title="" if amount is None else money.exact_usd(amount))
 
-    def cell(amount: Decimal | None) -> Cell:
-        if amount is None:
-            return Cell(money.UNKNOWN)
-        return Cell(money.fixed_usd(amount, places), title=money.exact_usd(amount))
 
-    return cell
+def about_usd(amount: Decimal | None) -> Cell:
+    """A quotient: has no exact form."""
+    return Cell(money.NOTHING if amount is None else money.total_usd(amount))
 
 
 def _unknown_if_used(one: ModelEconomics) -> Cell:

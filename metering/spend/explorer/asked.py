@@ -89,10 +89,15 @@ class EntryFilters:
     @property
     def indexed(self) -> bool:
         """Few entries are what is asked for, and an index has those few (metering.models.ledger)."""
+        large = any(value is not None for value in self._least().values())
+        return self.indexed_few or large
+
+    @property
+    def indexed_few(self) -> bool:
+        """Few by what they are, whatever their size: an index has them all, and no others."""
         rare = self.outcome not in ("", "ok") or self.usage not in ("", "reported")
         kind = self.kind not in ("", "attempt")
-        large = any(value is not None for value in self._least().values())
-        return bool(rare or kind or large or self.error or self.flag or self.cost == "unknown")
+        return bool(rare or kind or self.error or self.flag or self.cost == "unknown")
 
     @property
     def narrowed(self) -> bool:

@@ -16,25 +16,16 @@ from metering.models.summaries import DEAREST_KEPT
 from metering.spend import queries
 from metering.spend.entries import ledger_rows, searched
 from metering.spend.entry import Entry, entries_from
-from metering.spend.explorer import reach
+from metering.spend.explorer import reach, sums
 from metering.spend.explorer.asked import EntryFilters
 from metering.spend.explorer.bounded import SORTING, TooBroad, bounded
 from metering.spend.explorer.dearest import dearest
+from metering.spend.explorer.sums import Sums
 from metering.spend.totals import Totals
 from metering.summaries import summing
 
 PAGE_SIZE = 50
 ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """What the shown entries add up to. ``cost`` None: nothing of it is known (USD)."""
-
-    entries: int
-    corrections: int
-    cost: Decimal | None
-    unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +42,9 @@ class TagSums:
 class Page:
     """One of ``total``, ``tagged``, ``counted`` and ``sums`` says what all that match are, where it is known.
 
-    ``total`` and ``counted`` are the rollup's, ``tagged`` is the summary's; ``sums`` are of the page, when
-    all that match are on it. ``too_broad``: the entries were not found in time. ``behind``: the summary that
-    was read misses the last calls.
+    ``total`` and ``counted`` are the rollup's, ``tagged`` is the summary's; ``sums`` are of the entries
+    themselves, where all are on the page or they are few. ``too_broad``: the entries were not found in time.
+    ``behind``: the summary that was read misses the last calls.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -130,10 +121,12 @@ def _known(filters: EntryFilters, visibility: Visibility, whole: Sequence[Entry]
         return {}
     if filters.in_rollup or filters.counted_as:
         total = queries.total(filters=filters.spend, visibility=visibility)
+        if filters.counted_as == "unpriced" and (few := sums.of_few(filters, visibility)):
+            return {"sums": few}
         return {"counted": getattr(total, filters.counted_as)} if filters.counted_as else {"total": total}
     if filters.in_tags:
         return {"tagged": _tag_sums(filters, visibility)}
-    return {"sums": None if whole is None else _sums(whole)}
+    return {"sums": sums.of_few(filters, visibility) if whole is None else sums.of_all(whole)}
 
 
 def _tag_sums(filters: EntryFilters, visibility: Visibility) -> TagSums:
@@ -141,17 +134,6 @@ def _tag_sums(filters: EntryFilters, visibility: Visibility) -> TagSums:
     found = rows.aggregate(**{name: Sum(name) for name in ("calls", "attempts", "tokens")})
     cost = rows.aggregate(cost=Sum("cost"))["cost"]
     return TagSums(**{name: number or 0 for name, number in found.items()}, cost=cost or ZERO)
-
-
-def _sums(entries: Sequence[Entry]) -> Sums:
-    known = [entry.cost for entry in entries if entry.cost is not None]
-    without = [entry.id for entry in entries if entry.cost is None]
-    return Sums(
-        entries=len(entries),
-        corrections=sum(1 for entry in entries if entry.kind == "correction"),
-        cost=sum(known, ZERO) if known else None,
-        unknown=ledger_rows().filter(pk__in=without).still_unknown().count() if without else 0,
-    )
 
 
 __all__ = ["PAGE_SIZE", "Page", "only_request", "page"]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 from metering.focus import billing_periods, columns, csv_files, exporting, names, parquet_files
 from metering.focus.asked import Export, Unusable
+from metering.spend import building
 from metering.spend.export import in_threads
 from metering.spend.exports.asked import Download
 from metering.spend.filters import BadFilter
@@ -23,13 +24,12 @@ BYTES_AT_A_TIME = 256 * 1024
 
 
 def response(request: HttpRequest, asked: Download) -> StreamingHttpResponse:
-    """The file. Raises BadFilter where it cannot be made."""
+    """The file. Raises BadFilter where it cannot be made, NoRoom where it cannot be made now."""
     parts = _MAKERS[asked.form](asked.export)
     # Each server consumes its own kind of iterator without gathering the whole file in memory first.
     body = in_threads(parts) if isinstance(request, ASGIRequest) else parts
     streamed = StreamingHttpResponse(body, content_type=TYPES[asked.form])
     streamed["Content-Disposition"] = f'attachment; filename="{asked.name}"'
-    streamed["Cache-Control"] = "no-store"
     return streamed
 
 
@@ -41,19 +41,22 @@ def _parquet(export: Export) -> Iterator[bytes]:
     """Written whole to a temporary file: the rows of Parquet are found by what stands at its end."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it
     try:
-        with exporting.one_moment():
+        with building.room(), exporting.one_moment():
             found = exporting.rows(export)
             parquet_files.write(file, found.records, found.columns)
     except Unusable as error:
         file.close()
         raise BadFilter(f"{error}.") from error
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
     return _read(file)
 
 
 def _json(export: Export) -> Iterator[bytes]:
     """What the file would hold: all its rows are made, and added up."""
-    with exporting.one_moment():
+    with building.room(), exporting.one_moment():
         found = exporting.rows(export)
         for _ in found.records:
             pass

@@ -12,8 +12,19 @@ from metering.closing import months, statements
 from metering.closing.statements import Statement
 from metering.spend.export import Cell
 from metering.spend.months import pages as closing_pages
-from metering.spend.months.pages import TeamRow
+from metering.spend.months.pages import Month, TeamRow
 
+MONTH_COLUMNS = (
+    "month",
+    "status",
+    "cost_usd",
+    "unpriced_entries",
+    "teams",
+    "closed_at",
+    "closed_by",
+    "version",
+    "time_zone",
+)
 CHARGEBACK_COLUMNS = (
     "row",
     "month",
@@ -48,6 +59,18 @@ LINE_COLUMNS = (
     "entries",
     "time_zone",
 )
+
+
+def month_rows(found: Iterable[Month], *, time_zone: str) -> Iterator[tuple[Cell, ...]]:
+    """Every month, the newest first, as on the page. A closed month keeps the zone it was closed in."""
+    yield MONTH_COLUMNS
+    for one in found:
+        closed = one.closing
+        begin = (months.written(one.month), one.status, one.known_amount, one.unpriced, one.teams)
+        if closed is None:
+            yield (*begin, None, "", None, time_zone)
+        else:
+            yield (*begin, closed.closed_at, closed.closed_by, closed.version, closed.time_zone)
 
 
 def chargeback(*, month: dt.date, visibility: Visibility, time_zone: str) -> Iterator[tuple[Cell, ...]]:

@@ -26,6 +26,7 @@ register_converter(MonthConverter, "month")
 
 urlpatterns = [
     path("months/", closing_views.month_list, name="months"),
+    *downloads.paths("months/export", closing_views.month_file, name="months"),
     path("months/<month:month>/", closing_views.month_page, name="month"),
     path("months/<month:month>/begin/", closing_views.begin, name="begin_close"),
     path("months/<month:month>/withdraw/", closing_views.withdraw, name="withdraw_close"),

@@ -17,7 +17,7 @@ from catalog.approvals import NeedsAnotherPerson
 from catalog.visibility import Visibility
 from metering.closing import obstacles, reopening, steps
 from metering.closing.errors import Refused
-from metering.spend import downloads
+from metering.spend import downloads, headings
 from metering.spend.access import for_spend_readers
 from metering.spend.downloads import Download
 from metering.spend.months import documents, pages
@@ -55,6 +55,20 @@ def needs(permission: str) -> Callable[[Step], Page]:
 def month_list(request: HttpRequest, seen: Visibility) -> HttpResponse:
     found = pages.month_list(visibility=seen, at=timezone.now(), zone=_zone())
     return render(request, "spend/months.html", {"section": "months", "months": found})
+
+
+@require_safe
+@for_spend_readers
+@downloads.as_file
+def month_file(request: HttpRequest, seen: Visibility) -> Download:
+    today = timezone.localdate()
+    found = pages.month_list(visibility=seen, at=timezone.now(), zone=_zone())
+    return Download(
+        name=f"months-{today}",
+        title="Months",
+        rows=closing_files.month_rows(found, time_zone=settings.TIME_ZONE),
+        facts=headings.of_moment(today, time_zone=settings.TIME_ZONE),
+    )
 
 
 @require_safe

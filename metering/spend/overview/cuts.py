@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from catalog.visibility import Visibility
 from metering.spend import arithmetic
+from metering.spend.compared import Compared, compared
 from metering.spend.filters import PREVIOUS, UNTAGGED, Filters
 from metering.spend.overview import sources
 from metering.spend.overview.amounts import Amounts, amounts_of
@@ -33,6 +34,18 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What each day of the earlier period came to, all groups together."""
+
+    compared: Compared
+    days: Mapping[dt.date, Amounts]
+
+    @property
+    def total(self) -> Amounts:
+        return sum(self.days.values(), start=Amounts())
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """``shown`` have a series each in ``days``, by their place in it; REST is all others."""
 
@@ -42,7 +55,7 @@ class Cut:
     total: Amounts
     shown: tuple[Group, ...] = ()
     days: Mapping[tuple[dt.date, int], Amounts] = field(default_factory=dict)
-    before: Mapping[dt.date, Amounts] | None = None  # the period before, where one is compared with it
+    before: Before | None = None  # where the period is compared with it
 
     @property
     def empty(self) -> bool:
@@ -57,7 +70,9 @@ class Cut:
         return {day: amounts for (day, series), amounts in self.days.items() if series == place}
 
 
-def cut(*, filters: Filters, visibility: Visibility, report: Report | None, untold: bool) -> Cut:
+def cut(
+    *, filters: Filters, visibility: Visibility, report: Report | None, untold: bool, today: dt.date
+) -> Cut:
     """``report``: the same filters' table, where the rollup has one. ``untold``: see Amounts.
 
     At most four queries.
@@ -68,14 +83,14 @@ def cut(*, filters: Filters, visibility: Visibility, report: Report | None, unto
         found = _by_tag(filters, visibility, untold)
     else:
         found = _by_dimension(DIMENSIONS[filters.by], filters, visibility, report, untold)
-    return replace(found, before=_before(filters, visibility))
+    return replace(found, before=_before(filters, visibility, today))
 
 
-def _before(filters: Filters, visibility: Visibility) -> dict[dt.date, Amounts] | None:
+def _before(filters: Filters, visibility: Visibility, today: dt.date) -> Before | None:
     if filters.compare != PREVIOUS:
         return None
-    earlier = replace(filters.before(), measure=filters.measure)
-    return sources.source(filters=earlier, visibility=visibility).by_day()
+    found = compared(filters, today=today)
+    return Before(found, sources.source(filters=found.before, visibility=visibility).by_day())
 
 
 def _by_dimension(

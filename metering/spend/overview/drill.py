@@ -58,26 +58,30 @@ class Switches:
     compare: Choice
 
 
-def deeper(filters: Filters, group: Group, *, day: dt.date | None = None) -> str:
-    """The address below ``group``; empty where there is none.
+def behind(filters: Filters, day: dt.date) -> Filters:
+    """The days of what is drawn on ``day``: that day, or all from the first where they are added up."""
+    return filters.on(day) if filters.shape == "bars" else replace(filters, end=day, period="")
 
-    The period stays, so that the next chart has days, too; entries are of the ``day``, where one is given.
-    Of a token type: the models of its day, those with most of it first.
+
+def deeper(filters: Filters, group: Group) -> str:
+    """The address below ``group`` in the same days; empty where there is none.
+
+    Of a token type: the models, those with most of it first.
     """
     if filters.by == "token_type":
         sort = group.bucket if group.bucket in SORTED_BY_TYPE else ""
-        return "?" + (filters.on(day) if day else filters).query(by="model", sort=sort)
+        return "?" + filters.query(by="model", sort=sort)
     if not group.narrows:
         return ""
     below = _below(filters)
     if below:
         return "?" + filters.query(**group.narrows, by=below, sort="")
-    return entries(filters, group.narrows, day=day)
+    return entries(filters, group.narrows)
 
 
-def entries(filters: Filters, narrows: Mapping[str, str], *, day: dt.date | None = None) -> str:
+def entries(filters: Filters, narrows: Mapping[str, str]) -> str:
     """The ledger's entries of a group, or of everything when ``narrows`` is empty."""
-    narrowed = replace(filters.on(day) if day else filters, **narrows)  # type: ignore[arg-type]
+    narrowed = replace(filters, **narrows)  # type: ignore[arg-type]
     return f"{reverse('spend:entries')}?{narrowed.entries_query()}"
 
 

@@ -8,11 +8,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from catalog.visibility import Visibility
-from metering.spend import comparisons, figures, money, queries, trend
+from metering.spend import figures, queries, trend
 from metering.spend.budgets import standing as budgets
 from metering.spend.budgets.standing import Budgets
 from metering.spend.charts import Chart
-from metering.spend.comparisons import Comparison
+from metering.spend.economics import page as economics
+from metering.spend.economics.findings import Finding
 from metering.spend.filters import Filters
 from metering.spend.overview import cuts, drill, saved, sources, standing
 from metering.spend.overview.cuts import Cut, Group
@@ -40,11 +41,6 @@ class Shown:
     @property
     def empty(self) -> bool:
         return self.cut.empty
-
-    @property
-    def decimals(self) -> int:
-        """Of the table's costs: the same for all, so that they align."""
-        return money.decimals([self.cut.total.known_cost, *(g.amounts.known_cost for g in self.cut.groups)])
 
     @property
     def rows(self) -> tuple[tuple[Group, str, str], ...]:
@@ -79,7 +75,7 @@ class Overview:
     chips: tuple[drill.Chip, ...]
     everything: str  # the query string of the page without any filter
     choices: Choices
-    comparisons: tuple[Comparison, ...]
+    findings: tuple[Finding, ...]
     before: trend.Before | None
     budgets: Budgets
     views: tuple[saved.View, ...]
@@ -87,9 +83,9 @@ class Overview:
 
 
 def overview(*, filters: Filters, visibility: Visibility, person: User, now: dt.datetime) -> Overview:
-    """Reads the rollup and the summaries alone, and no entries."""
+    """Brings the summaries up to date, then reads them and the rollup alone, and no entries."""
     today = timezone.localdate(now)
-    found = shown(filters=filters, visibility=visibility)
+    found = _shown(filters, visibility, today, behind=summing.catch_up().behind)
     asked = found.filters
     of_now = budgets.budgets(filters=asked, visibility=visibility, now=now)
     return Overview(
@@ -100,23 +96,38 @@ def overview(*, filters: Filters, visibility: Visibility, person: User, now: dt.
         chips=drill.chips(asked),
         everything=drill.everything(asked),
         choices=queries.choices(filters=asked, visibility=visibility),
-        comparisons=_comparisons(asked, visibility, now),
-        before=trend.before(filters=asked, total=found.total, visibility=visibility) if found.total else None,
+        findings=_findings(asked, visibility, now),
+        before=_before(found, visibility, today),
         budgets=of_now,
         views=saved.views(owner=person, visibility=visibility),
         billed_later=None if asked.by_tag else sources.billed_later(filters=asked, visibility=visibility),
     )
 
 
-def shown(*, filters: Filters, visibility: Visibility) -> Shown:
-    """The period's numbers: for the page and its files alike."""
-    summed = filters.by not in DIMENSIONS or filters.by_tag
-    behind = summing.catch_up().behind if summed else False
+def shown(*, filters: Filters, visibility: Visibility, today: dt.date) -> Shown:
+    """The period's numbers, for files; as on the page."""
+    return _shown(filters, visibility, today, behind=_summed(filters) and summing.catch_up().behind)
+
+
+def _summed(filters: Filters) -> bool:
+    """Whether it is the summaries that know, and not the rollup."""
+    return filters.by not in DIMENSIONS or filters.by_tag
+
+
+def _shown(filters: Filters, visibility: Visibility, today: dt.date, *, behind: bool) -> Shown:
+    summed = _summed(filters)
     asked, tags = _with_tag(filters, visibility)
     report = None if summed else queries.report(filters=asked, visibility=visibility)
     total = report.total if report else queries.total(filters=asked, visibility=visibility)
-    cut = cuts.cut(filters=asked, visibility=visibility, report=report, untold=total.unpriced > 0)
-    return Shown(asked, cut, report, None if asked.by_tag else total, tags, behind)
+    untold = total.unpriced > 0
+    cut = cuts.cut(filters=asked, visibility=visibility, report=report, untold=untold, today=today)
+    return Shown(asked, cut, report, None if asked.by_tag else total, tags, summed and behind)
+
+
+def _before(found: Shown, visibility: Visibility, today: dt.date) -> trend.Before | None:
+    if found.total is None:
+        return None
+    return trend.before(filters=found.filters, total=found.total, visibility=visibility, today=today)
 
 
 def _with_tag(filters: Filters, visibility: Visibility) -> tuple[Filters, tuple[str, ...]]:
@@ -127,8 +138,8 @@ def _with_tag(filters: Filters, visibility: Visibility) -> tuple[Filters, tuple[
     return (filters if filters.tag or not names else replace(filters, tag=names[0])), names
 
 
-def _comparisons(filters: Filters, visibility: Visibility, now: dt.datetime) -> tuple[Comparison, ...]:
+def _findings(filters: Filters, visibility: Visibility, now: dt.datetime) -> tuple[Finding, ...]:
     """Of all calls alone: by tag it is not kept how long answers and their reasoning were."""
     if filters.by_tag:
         return ()
-    return comparisons.comparisons(filters=filters, visibility=visibility, now=now)
+    return economics.told(filters=filters, visibility=visibility, now=now)

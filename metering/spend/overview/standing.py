@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from catalog.visibility import Visibility
 from metering import forecasting
+from metering.closing import open_months
 from metering.forecasting import MonthEnd, Usual
-from metering.models import BillingPeriod, Hold, ReconciliationRun
+from metering.models import Hold, ReconciliationRun
 from metering.spend import queries
 from metering.spend.budgets.standing import Budget, Budgets
 from metering.spend.filters import Filters
@@ -115,16 +116,8 @@ def _days(now: Filters, visibility: Visibility) -> Mapping[dt.date, Amounts]:
 
 
 def _unknown(now: Filters, visibility: Visibility) -> Unknown:
-    wanted = replace(now, start=_first_open_day(now), period="", tag_value="", tagged="")
+    wanted = replace(now, start=open_months.first_day(today=now.start), period="", tag_value="", tagged="")
     return Unknown(wanted, queries.total(filters=wanted, visibility=visibility))
-
-
-def _first_open_day(now: Filters) -> dt.date:
-    """After the last closed month; two years back where none is."""
-    closed = BillingPeriod.objects.filter(status=BillingPeriod.Status.CLOSED).aggregate(last=Max("month"))
-    last: dt.date | None = closed["last"]
-    earliest = now.start.replace(year=now.start.year - 2)
-    return max(earliest, (last + dt.timedelta(days=32)).replace(day=1)) if last else earliest
 
 
 def _unsettled(now: Filters, visibility: Visibility) -> Unsettled:

@@ -61,7 +61,7 @@ def report(request: HttpRequest, seen: Visibility) -> HttpResponse:
 @for_spend_readers
 @downloads.as_file
 def report_file(request: HttpRequest, seen: Visibility) -> Download:
-    shown = page.shown(filters=_asked(request, seen), visibility=seen)
+    shown = page.shown(filters=_asked(request, seen), visibility=seen, today=timezone.localdate())
     rows = files.table_rows(shown, time_zone=settings.TIME_ZONE)
     return _file(shown.filters, rows, what="Spend")
 
@@ -70,7 +70,7 @@ def report_file(request: HttpRequest, seen: Visibility) -> Download:
 @for_spend_readers
 @downloads.as_file
 def days_file(request: HttpRequest, seen: Visibility) -> Download:
-    shown = page.shown(filters=_asked(request, seen), visibility=seen)
+    shown = page.shown(filters=_asked(request, seen), visibility=seen, today=timezone.localdate())
     rows = files.day_rows(shown, today=timezone.localdate(), time_zone=settings.TIME_ZONE)
     return _file(shown.filters, rows, what=f"{filters.MEASURES[shown.filters.measure]} per day")
 
@@ -104,8 +104,9 @@ def change_view(request: HttpRequest, seen: Visibility, view_id: int) -> HttpRes
 @for_spend_readers
 @require_POST
 def delete_view(request: HttpRequest, seen: Visibility, view_id: int) -> HttpResponse:
+    back = _filters_of(request.POST.get("query", ""))  # refused before anything is gone
     saved.delete(view=_own_view(request, view_id))
-    return _back_to(_filters_of(request.POST.get("query", "")))
+    return _back_to(back)
 
 
 def _asked(request: HttpRequest, seen: Visibility) -> Filters:

@@ -41,12 +41,12 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class VendorMonth:
-    """``run`` is None when nobody compared it yet: ``ours`` is then by business days."""
+    """``run`` is None when nobody compared it yet: ``ours`` is then by business days (None: all unknown)."""
 
     provider: str
     month: dt.date
     run: ReconciliationRun | None
-    ours: Decimal
+    ours: Decimal | None
     theirs: Decimal | None
     gap: Decimal | None
     open_gap: Decimal | None
@@ -66,7 +66,7 @@ class VendorMonth:
 
     @property
     def on_reported_days(self) -> Decimal:
-        return self.ours if self.run is None else telling.ours_on_reported_days(self.run)
+        return self.ours or ZERO if self.run is None else telling.ours_on_reported_days(self.run)
 
     @property
     def signed(self) -> bool:
@@ -131,7 +131,7 @@ Place = tuple[dt.date, str]  # month, provider
 Moved = Mapping[int, Decimal]  # by run: USD
 
 
-def _waits(one: VendorMonth, spent: Mapping[Place, Decimal]) -> bool:
+def _waits(one: VendorMonth, spent: Mapping[Place, Decimal | None]) -> bool:
     """For a signature. A month of nothing waits for none, unless calls of its edges are billed in it."""
     return not one.signed and not (one.is_nothing and (one.month, one.provider) not in spent)
 
@@ -144,13 +144,16 @@ def _latest(months: Iterable[dt.date], provider: Provider | None = None) -> dict
     return {(run.month, run.provider.name): run for run in newest}
 
 
-def _spent(months: Iterable[dt.date], provider: Provider | None = None) -> dict[Place, Decimal]:
-    """USD by business month: what is known of vendors that nobody compared yet."""
+def _spent(months: Iterable[dt.date], provider: Provider | None = None) -> dict[Place, Decimal | None]:
+    """USD by business month, of vendors that nobody compared yet; None when nothing of it is known."""
     narrowed = Q(period__in=months, model__provider__is_sandbox=False)
     narrowed &= Q(model__provider=provider) if provider else Q()
     found = DailySpend.objects.filter(narrowed).order_by().values("period", "model__provider__name")
     return {
-        (row["period"], row["model__provider__name"]): row["usd"] for row in found.annotate(usd=Sum("cost"))
+        (row["period"], row["model__provider__name"]): None
+        if row["unpriced"] and not row["usd"]
+        else row["usd"]
+        for row in found.annotate(usd=Sum("cost"), unpriced=Sum("unpriced"))
     }
 
 
@@ -195,7 +198,7 @@ def _signature(one: SignOff, now: ReconciliationRun, moved: Moved) -> Signature:
 def _vendor_month(
     place: Place,
     run: ReconciliationRun | None,
-    spent: Decimal,
+    spent: Decimal | None,
     signatures: Mapping[Place, Signature],
     moved: Moved,
     now: dt.datetime,
@@ -211,13 +214,21 @@ def _vendor_month(
         ours=Decimal(run.ours),
         theirs=run.theirs,
         gap=run.gap,
-        open_gap=Decimal(run.open_gap),
+        open_gap=_open_gap(run),
         state=telling.state_words(run),
         age_days=age,
         signature=signatures.get(place),
         elsewhere=telling.ours_elsewhere(run),
         moved=moved[run.pk],
     )
+
+
+def _open_gap(run: ReconciliationRun) -> Decimal | None:
+    """None where the vendor told no amount at all: what is open is as unknown as the gap."""
+    gap: Decimal | None = run.gap
+    if gap is None and not run.open_gap and run.state != ReconciliationRun.State.NOTHING:
+        return None
+    return Decimal(run.open_gap)
 
 
 def _strips(runs: list[ReconciliationRun]) -> tuple[Strip, ...]:

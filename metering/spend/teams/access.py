@@ -73,15 +73,3 @@ def tells_refusals(page: Page[P]) -> Page[P]:
             return render(request, "spend/key_refused.html", shown, status=409)
 
     return guarded
-
-
-def never_stored(page: Page[P]) -> Page[P]:
-    """A page with a secret is kept by no browser: not in its cache, not behind its back button."""
-
-    @wraps(page)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        answer = page(request, *args, **kwargs)
-        answer["Cache-Control"] = "no-store"
-        return answer
-
-    return guarded

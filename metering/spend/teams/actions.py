@@ -1,7 +1,7 @@
 """What leads do with the keys of their teams: make, rotate, end an old secret, revoke.
 
 Each has a page that says what it does (GET) and does it (POST), with a reason that is kept. A secret is in
-the answer to its POST alone: in no address, session, message or log.
+the answer to its POST alone: in no address, session, message or log, and kept by no cache.
 """
 
 from django.forms import Form
@@ -14,18 +14,19 @@ from catalog import keys
 from catalog.audit import acting
 from catalog.models import ApiKey, Team
 from catalog.visibility import Visibility
-from metering.spend import filters
+from metering.spend import addresses, filters
 from metering.spend.access import for_spend_readers
-from metering.spend.teams import access, callable_names, pages
-from metering.spend.teams.access import never_stored, tells_refusals
+from metering.spend.teams import access, callable_names, first_call, key_rows, pages
+from metering.spend.teams.access import tells_refusals
 from metering.spend.teams.forms import NewKeyForm, ReasonForm, RotateForm
 from metering.spend.teams.views import person
 
-MOST_KEYS = 50  # of a team, in use at once; a platform admin makes more in the admin
+# Of a team, by its leads; a platform admin makes more in the admin.
+MOST_KEYS = 50  # in use at once
+MOST_SECRETS = 200  # made within 24 hours
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_stored
 @for_spend_readers
 @tells_refusals
 def new_key(request: HttpRequest, seen: Visibility, name: str) -> HttpResponse:
@@ -43,20 +44,21 @@ def new_key(request: HttpRequest, seen: Visibility, name: str) -> HttpResponse:
         by=person(request),
         reason=_why(form),
         most=MOST_KEYS,
+        most_a_day=MOST_SECRETS,
     )
     return _secret(request, team, key, secret)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_stored
 @for_spend_readers
 @tells_refusals
 def rotate(request: HttpRequest, seen: Visibility, prefix: str) -> HttpResponse:
     key = access.managed_key(prefix=prefix, seen=seen, person=person(request))
-    form = RotateForm(request.POST if request.method == "POST" else None)
+    now = timezone.now()
+    is_expired = key_rows.state_of(key, now=now) == key_rows.EXPIRED
+    form = RotateForm(request.POST if request.method == "POST" else None, is_expired=is_expired)
     if not form.is_valid():
         return _asked(request, seen, key, "spend/key_rotate.html", form)
-    now = timezone.now()
     secret = keys.rotate(
         key=key,
         at=now,
@@ -64,6 +66,8 @@ def rotate(request: HttpRequest, seen: Visibility, prefix: str) -> HttpResponse:
         by=person(request),
         reason=_why(form),
         expires_at=form.expires_at(at=now, before=key.expires_at),
+        most=MOST_KEYS,
+        most_a_day=MOST_SECRETS,
     )
     return _secret(request, key.team, key, secret, old=prefix)
 
@@ -123,6 +127,10 @@ def _secret(request: HttpRequest, team: Team, key: ApiKey, secret: str, *, old: 
         "secret": secret,
         "old": old,
         "old_until": former.ends_at if former else None,
-        "model": callable_names.example(team=team, models=key.models),
+        "curl": first_call.curl(
+            gateway=addresses.gateway(request),
+            secret=secret,
+            model=callable_names.example(team=team, models=key.models),
+        ),
     }
     return render(request, "spend/key_secret.html", shown)

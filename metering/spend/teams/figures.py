@@ -82,20 +82,19 @@ def _table(filters: Filters, series: Sequence[Series], bars: Sequence[SeriesPoin
     """A row for each day with calls, the last first."""
     days = sorted({point.day for point in bars}, reverse=True)
     whole = {day: _together([point for point in bars if point.day == day]) for day in days}
-    places = money.decimals([*(point.known_cost for point in bars), *whole.values()])
     at = {(model, point.day): point for _, model, _, points in series for point in points}
     rows = []
     for day in days:
-        cells = [_cell(filters, model, at.get((model, day)), places) for _, model, _, _ in series]
-        rows.append((Cell(day.isoformat()), *cells, _money(whole[day], places, _entries(filters, day))))
+        cells = [_cell(filters, model, at.get((model, day))) for _, model, _, _ in series]
+        rows.append((Cell(day.isoformat()), *cells, _money(whole[day], _entries(filters, day))))
     return Table(("Day", *(name for name, *_ in series), "Together"), tuple(rows))
 
 
-def _cell(filters: Filters, model: str, point: SeriesPoint | None, places: int) -> Cell:
+def _cell(filters: Filters, model: str, point: SeriesPoint | None) -> Cell:
     if point is None:
         return Cell(money.NOTHING)
-    return _money(point.known_cost, places, _entries(filters, point.day, model) if model else "")
+    return _money(point.known_cost, _entries(filters, point.day, model) if model else "")
 
 
-def _money(amount: Decimal | None, places: int, href: str) -> Cell:
-    return Cell(money.fixed_usd(amount, places), href, money.exact_usd(amount))
+def _money(amount: Decimal | None, href: str) -> Cell:
+    return Cell(money.total_usd(amount), href, money.exact_usd(amount))

@@ -1,10 +1,12 @@
 """What people say when they make, rotate or revoke a key."""
 
 import datetime as dt
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from metering.spend.teams.callable_names import Group
 
@@ -19,12 +21,27 @@ OVERLAP_WORDS = [
     ("none", "not at all: it has leaked, or nobody uses it"),
 ]
 
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode's general categories
+
+
+def check_one_line(text: str) -> None:
+    """Raises ValidationError for line ends, controls, and marks that turn the direction of writing around.
+
+    A key's name stands in the subject of mails (no mail server takes two lines there, so nobody would hear of
+    its budget) and in finance's tables, where it must not look like another.
+    """
+    if any(unicodedata.category(character) in UNSEEN for character in text):
+        raise ValidationError("Write it in one line, without characters that cannot be seen.")
+
 
 class ReasonForm(forms.Form):
     """Why something is done: kept for good with who and when."""
 
     reason = forms.CharField(
-        max_length=500, widget=forms.TextInput(attrs={"autocomplete": "off"}), label="Why"
+        max_length=500,
+        validators=[check_one_line],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        label="Why",
     )
 
 
@@ -33,11 +50,15 @@ class NewKeyForm(forms.Form):
 
     name = forms.CharField(
         max_length=60,
+        validators=[check_one_line],
         label="Name",
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "nightly-builds"}),
     )
     reason = forms.CharField(
-        max_length=500, label="What for", widget=forms.TextInput(attrs={"autocomplete": "off"})
+        max_length=500,
+        validators=[check_one_line],
+        label="What for",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     expires = forms.ChoiceField(choices=[("", "never"), *EXPIRY_WORDS], required=False, label="Expires")
     models = forms.MultipleChoiceField(required=False)
@@ -54,15 +75,22 @@ class NewKeyForm(forms.Form):
 
 
 class RotateForm(ReasonForm):
-    """``expires``: of a key that does expire; empty leaves it as it is."""
+    """``expires``: of a key that does expire; empty leaves it as it is, unless it has expired already."""
 
     overlap = forms.ChoiceField(choices=OVERLAP_WORDS, label="The old secret works")
     expires = forms.ChoiceField(
         choices=[("", "as before"), *EXPIRY_WORDS], required=False, label="The key expires"
     )
 
+    def __init__(self, *args: Any, is_expired: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_expired:
+            expires: Any = self.fields["expires"]
+            expires.choices, expires.required = EXPIRY_WORDS, True
+            del self.fields["overlap"]  # the old secret has stopped already
+
     def overlap_of(self) -> dt.timedelta:
-        return OVERLAPS[self.cleaned_data["overlap"]]
+        return OVERLAPS[self.cleaned_data.get("overlap", "none")]
 
     def expires_at(self, *, at: dt.datetime, before: dt.datetime | None) -> dt.datetime | None:
         """None: as before. A key without an expiry is given none by a rotation."""

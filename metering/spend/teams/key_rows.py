@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalog.models import ApiKey, FormerSecret, Team
-from metering.spend import money
 from metering.spend.teams import spending
 from metering.spend.totals import Totals
 
@@ -45,11 +44,6 @@ class Keys:
     @property
     def live(self) -> int:
         return sum(key.state == LIVE for key in self.shown)
-
-    @property
-    def decimals(self) -> int:
-        """Of the table's costs."""
-        return money.decimals(key.totals.known_cost for key in self.shown)
 
 
 def state_of(key: ApiKey, *, now: dt.datetime) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Max, Q, Sum
 from catalog.models import Team
 from catalog.visibility import Visibility
 from metering.models import DailySpend
-from metering.spend import money, queries
+from metering.spend import queries
 from metering.spend.charts import Chart
 from metering.spend.filters import Filters
 from metering.spend.queries import DIMENSIONS
@@ -30,11 +30,6 @@ class Spend:
     total: Totals
     models: tuple[GroupRow, ...]
     chart: Chart | None
-
-    @property
-    def decimals(self) -> int:
-        """Of the table's costs."""
-        return money.decimals([self.total.known_cost, *(row.totals.known_cost for row in self.models)])
 
 
 @dataclass(frozen=True, slots=True)

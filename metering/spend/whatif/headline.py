@@ -27,9 +27,9 @@ class Headline:
         more = scenarios.difference(way.cost, booked.cost)
         return cls(
             per_answer_booked=each,
-            difference=words.signed(more),
+            difference=money.signed_usd(more),
             change=words.of_booked(way.cost, booked.cost),
-            monthly=money.UNKNOWN if more is None else words.signed(days.in_a_month(more)),
+            monthly=money.UNKNOWN if more is None else money.signed_usd(days.in_a_month(more)),
             per_answer=_about(days, way),
             missing=words.missing(way),
         )

@@ -71,7 +71,7 @@ def about(amount: Decimal | None) -> Cell:
 
 def difference(there: Decimal | None, here: Decimal | None) -> Cell:
     more = scenarios.difference(there, here)
-    return UNKNOWN if more is None else Cell(words.signed(more), title=money.exact_usd(more))
+    return UNKNOWN if more is None else Cell(money.signed_usd(more), title=money.exact_usd(more))
 
 
 def tokens(number: Decimal) -> Cell:
@@ -94,7 +94,7 @@ def _summary(booked: Way, way: Way, days: Days) -> tuple[Cell, ...]:
         difference(way.cost, booked.cost),
         Cell(words.change(way.cost, booked.cost)),
         monthly,
-        UNKNOWN if more is None else Cell(words.signed(days.in_a_month(more))),
+        UNKNOWN if more is None else Cell(money.signed_usd(days.in_a_month(more))),
         each,
         length,
     )

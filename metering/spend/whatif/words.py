@@ -36,12 +36,6 @@ def would(booked: Way, way: Way, asked: Asked, days: Days) -> str:
     return f"{where}, at {prices}, {said}{_if(way)}."
 
 
-def signed(amount: Decimal | None) -> str:
-    """``+$1.50``, ``-$0.0412``, ``$0.00``: a difference, rounded once."""
-    shown = money.total_usd(amount)
-    return f"+{shown}" if amount is not None and amount > 0 else shown
-
-
 def change(there: Decimal | None, here: Decimal | None) -> str:
     """``+13 %``: of what was booked."""
     if there is None or here is None:

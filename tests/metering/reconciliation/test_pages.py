@@ -66,13 +66,11 @@ def test_a_vendors_month_at_a_glance(finance: Client, openai: Books) -> None:
 
     seen = text_of(finance, f"{PAGE}?month=2026-10")
 
-    assert (
-        "October 2026: what vendors say they charged, beside the ledger. Days in UTC, times in UTC." in seen
-    )
+    assert "October 2026: what vendors say they charged, beside the ledger. Days in UTC." in seen
     assert re.search(r"openai open \$32\.97 \$35\.97 \$3\.00 \$3\.00 \$1\.00 \d+ days no", seen)
-    assert "3 October" not in seen  # a label, not text: the strip says it to those who listen
+    assert "2026-10-03:" not in seen  # a label, not text: the strip says it to those who listen
     html = finance.get(f"{PAGE}?month=2026-10").content.decode()
-    assert 'aria-label="3 October: open gap, gap +$3"' in html
+    assert 'aria-label="2026-10-03: open gap, gap +$3"' in html
     assert html.count('class="day day-matched"') == 6
     assert html.count('class="day day-none"') == 24
 
@@ -88,6 +86,27 @@ def test_without_any_figures_the_page_says_how_to_get_them(finance: Client, open
         "day, model, token_type, quantity, cost_usd",
     ):
         assert told in seen
+
+
+def test_a_month_of_which_nothing_is_known_is_not_said_to_cost_nothing(
+    finance: Client, openai: Books
+) -> None:
+    nobody_priced = factories.make_model("llama", provider=factories.make_provider("gpu-cluster"))
+    factories.make_entry(
+        key=factories.make_key("nobody"), model=nobody_priced, usage=Usage(input=5), started_at=october(3)
+    )
+
+    assert "gpu-cluster not compared unknown business days" in text_of(finance, f"{PAGE}?month=2026-10")
+    assert "What the ledger has of this month is of unknown cost" in text_of(
+        finance, f"{PAGE}gpu-cluster/2026-10/"
+    )
+
+
+def test_what_is_open_is_unknown_while_the_vendor_told_nothing(finance: Client, openai: Books) -> None:
+    finance.post(f"{PAGE}openai/2026-10/compare/")
+
+    assert "Gap unknown" in text_of(finance, f"{PAGE}openai/2026-10/")
+    assert "Open unknown whatever the sign" in text_of(finance, f"{PAGE}openai/2026-10/")
 
 
 def test_a_month_of_nothing_says_so(finance: Client) -> None:
@@ -119,7 +138,7 @@ def test_a_day_shows_all_its_rows(finance: Client, openai: Books) -> None:
     with_gap(openai)
 
     assert text_of(finance, f"{VENDOR}?day=2026-10-03").count(" matched ") >= 4
-    assert "All rows of 3 October 2026" in text_of(finance, f"{VENDOR}?day=2026-10-03")
+    assert "All rows of 2026-10-03" in text_of(finance, f"{VENDOR}?day=2026-10-03")
     assert "Nothing was called or charged on that day." in text_of(finance, f"{VENDOR}?day=2026-10-30")
 
 
@@ -177,7 +196,7 @@ def test_days_of_an_invoice_without_quantities_are_reported(finance: Client, ope
     html = finance.get(VENDOR).content.decode()
 
     assert html.count('class="day day-matched"') == 6
-    assert 'aria-label="3 October: open gap, gap +$1"' in html
+    assert 'aria-label="2026-10-03: open gap, gap +$1"' in html
     assert (html.count("day-unreported"), html.count("state-unreported")) == (1, 0)  # the legend's
     assert "2026-10-03 gpt-4o all token types open +$1 1,550,000 \N{EN DASH} $4.5 $5.5" in text_of(
         finance, VENDOR

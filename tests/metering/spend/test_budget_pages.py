@@ -62,11 +62,11 @@ def test_a_budget_says_what_is_left_and_what_was_before(team_lead: Client, limit
     html = page(team_lead, url(limit))
 
     assert "70 % used" in text_of(html)
-    for fact, figure in {"Amount": "$10", "Raised by": "$0", "Spent": "$7", "Left": "$3"}.items():
+    for fact, figure in {"Amount": "$10.00", "Raised by": "$0.00", "Spent": "$7.00", "Left": "$3.00"}.items():
         assert f"<dt>{fact}</dt><dd>{figure}</dd>" in html
     past = LimitWindow.objects.order_by("starts_at")[0]
-    assert row_of(html, f"{timezone.localtime(past.starts_at):%Y-%m-%d %H:%M}") == [
-        f"{timezone.localtime(past.starts_at):%Y-%m-%d %H:%M}", "$9", "$0", "$0"
+    assert row_of(html, f"{timezone.localtime(past.starts_at):%Y-%m-%d %H:%M} UTC") == [
+        f"{timezone.localtime(past.starts_at):%Y-%m-%d %H:%M} UTC", "$9.00", "$0.00", "$0.00"
     ]  # fmt: skip
 
 
@@ -81,10 +81,10 @@ def test_a_lead_asks_and_another_person_approves(team_lead: Client, approver: Cl
     waiting = first_row_of(page(approver, "/spend/budgets/"), "search")
     assert decide(approver, decision="approve", note="until the launch").url == f"{url(limit)}#raises"
 
-    assert waiting[2:5] == ["+$2.5", "launch", "lea"]
+    assert waiting[2:5] == ["+$2.50", "launch", "lea"]
     html = page(team_lead, url(limit))
-    assert "<dt>Raised by</dt><dd>$2.5</dd>" in html
-    assert "<dt>Left</dt><dd>$5.5</dd>" in html
+    assert "<dt>Raised by</dt><dd>$2.50</dd>" in html
+    assert "<dt>Left</dt><dd>$5.50</dd>" in html
     assert "until the launch" in text_of(html)
     assert "Asked for, not decided" not in page(approver, "/spend/budgets/")
 
@@ -188,7 +188,24 @@ def test_notices_say_to_how_many_they_were_told(finance: Client, limit: Limit) -
 
     html = page(finance, url(limit))
 
-    assert row_of(html, f"{timezone.localtime(at):%Y-%m-%d %H:%M}")[1:] == ["50 %", "$5", "$10", "1 of 2"]
+    assert row_of(html, f"{timezone.localtime(at):%Y-%m-%d %H:%M} UTC")[1:] == [
+        "50 %",
+        "$5.00",
+        "$10.00",
+        "1 of 2",
+    ]
+
+
+def test_a_notice_that_has_no_address_was_told_to_nobody(finance: Client, limit: Limit) -> None:
+    at = timezone.now()
+    BudgetNotice.objects.create(
+        event_id="0d5ff7a0-93b4-4f43-8c7b-0f2f1d1a4a11", limit=limit, starts_at=at, ends_at=at, threshold=50,
+        used=Decimal(5), ceiling=Decimal(10), created_at=at,
+    )  # fmt: skip
+
+    shown = row_of(page(finance, url(limit)), f"{timezone.localtime(at):%Y-%m-%d %H:%M} UTC")
+
+    assert shown[-1] == "nobody"
 
 
 def test_the_questions_to_the_database_do_not_grow(

@@ -124,9 +124,20 @@ class TestThePage:
         html = finance.get(f"{self.URL}&provider=anthropic").content.decode()
 
         assert row_of(html, "anthropic") == ["anthropic", "$2.00", "1", "0"]
-        assert row_of(html, "gemini") == ["gemini", "$0.00", "0", "1"]
+        assert row_of(html, "gemini") == ["gemini", "unknown", "0", "1"]
         assert f'href="/spend/entries/{entry.request_id}/"' in html
         assert "msg_1 cut overloaded (HTTP 529) claude-haiku-4-5 1,000,000 200,000" in text_of(html)
+
+    def test_a_month_of_which_nothing_is_known_claims_an_unknown_sum(
+        self, finance: Client, month: Month
+    ) -> None:
+        broken(month, usage=None, price=None, cost_reason="lost")
+
+        html = finance.get(self.URL).content.decode()
+
+        assert row_of(html, "Total")[1] == "unknown"
+        file = table(finance, self.URL.replace("/?", "/vendors.csv?"))
+        assert [row["cost_usd"] for row in file] == ["", "", ""]
 
     def test_each_number_leads_on(self, finance: Client, month: Month) -> None:
         broken(month)

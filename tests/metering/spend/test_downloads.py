@@ -38,6 +38,7 @@ PAGES = {
     "/spend/claims/?month=2026-11&provider=gemini": {"claims/vendors", "claims/export"},
     "/spend/months/2026-11/": {"months/2026-11/chargeback"},
     "/spend/reconciliation/?month=2026-11": {"reconciliation/export"},
+    f"/spend/reliability/?{NOVEMBER}": {"reliability/export", "reliability/failures"},
 }
 
 

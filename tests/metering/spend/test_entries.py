@@ -20,7 +20,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.visibility import Visibility
 from metering.models import CostEntry, Hold
 from metering.spend.entries import ledger_rows, wanted
-from metering.spend.explorer import pages
+from metering.spend.explorer import pages, sums
 from metering.spend.explorer.asked import EntryFilters, entry_filters
 from metering.spend.explorer.bounded import TooBroad, bounded
 from metering.spend.filters import BadFilter
@@ -215,35 +215,74 @@ class TestWhatIsSaidOfAll:
     def sentence(self, client: Client, query: str) -> str:
         seen = text_of(page(client, f"/spend/entries/?{NOVEMBER}&{query}"))
         found = re.search(r"((All matching|More than|These are|\d+ entr)[^.]*(\.\d+[^.]*)*\.)", seen)
-        return "" if found is None else found[1].replace(" ,", ",").replace(" .", ".")
+        return "" if found is None else re.sub(r" ([,;:.])", r"\1", found[1])
 
     def test_the_rollup_knows_teams_and_their_like(self, finance: Client) -> None:
         assert self.sentence(finance, "team=ads") == (
-            "All matching entries together: $0.001500, 1 calls, 1 attempts, 1,100 tokens."
+            "All matching entries together: $0.0015, 1 call, 1 attempt, 1,100 tokens."
         )
 
     def test_the_summary_knows_a_tag_and_that_some_costs_are_not_known(
         self, finance: Client, odd: dict[str, str]
     ) -> None:
         assert self.sentence(finance, "tag=feature&tag_value=search") == (
-            "All matching entries together: $0.00002500 as far as costs are known, 1 calls, 1 attempts,"
-            " 5 tokens."
+            "All matching entries together: $0.000025 as far as costs are known, 1 call, 1 attempt, 5 tokens."
         )
 
     def test_the_rollup_knows_how_many_have_no_cost(self, finance: Client) -> None:
-        assert self.sentence(finance, "cost=unknown") == "1 entry matches."
+        assert self.sentence(finance, "cost=unknown") == (
+            "All matching entries together: 1 entry of unknown cost: 1 at most $0.25."
+        )
         assert self.sentence(finance, "kind=attempt") == "4 entries match."
 
     def test_what_is_all_on_the_page_is_added_up(self, finance: Client, odd: dict[str, str]) -> None:
         assert self.sentence(finance, "outcome=failed") == (
-            "All matching entries together: $0.000005000, 2 entries; excludes 1 of unknown cost."
+            "All matching entries together: 2 entries; known cost $0.000005; 1 of unknown cost:"
+            " 1 at most $0.25."
         )
 
-    def test_what_is_more_is_not_counted(self, finance: Client, many: None) -> None:
-        assert self.sentence(finance, "outcome=cut") == "More than these 50 match; how many is not counted."
+    def test_few_that_an_index_has_are_added_up_on_whatever_page(self, finance: Client, many: None) -> None:
+        whole = "All matching entries together: 110 entries; known cost $115.51."
         older = pages.page(filters=asked("outcome=cut"), visibility=ALL).older
-        last = pages.page(filters=asked(f"outcome=cut&before={older}"), visibility=ALL).older
-        assert self.sentence(finance, f"outcome=cut&before={last}") == "These are the last that match."
+        assert self.sentence(finance, "outcome=cut") == whole
+        assert self.sentence(finance, f"outcome=cut&before={older}") == whole
+
+    def test_what_is_lost_of_them_is_counted_with_what_it_costs_at_most(
+        self, finance: Client, many: None, month: Month
+    ) -> None:
+        lost = {"usage": None, "outcome": "cut", "cost_reason": "lost"}
+        for exposure in (Decimal("0.50"), None):
+            factories.make_entry(key=month.ads, model=month.flash, exposure=exposure, **lost)
+        assert self.sentence(finance, "outcome=cut") == (
+            "All matching entries together: 112 entries; known cost $115.51; 2 of unknown cost:"
+            " 1 at most $0.50, 1 without any bound."
+        )
+
+    def test_what_is_all_unknown_has_no_known_cost(self, finance: Client) -> None:
+        assert self.sentence(finance, "outcome=lost") == (
+            "All matching entries together: 1 entry of unknown cost: 1 at most $0.25."
+        )
+
+    def test_what_was_set_aside_is_no_bound_where_a_fee_came_on_top(
+        self, finance: Client, month: Month
+    ) -> None:
+        fee = {"cost": None, "cost_reason": "unpriced_component", "exposure": Decimal("0.10")}
+        factories.make_entry(key=month.ads, model=month.flash, usage=Usage(input=5), **fee)
+        assert self.sentence(finance, "cost=unknown") == (
+            "All matching entries together: 2 entries of unknown cost: 1 at most $0.25, 1 without any bound."
+        )
+
+    def test_more_than_are_few_are_not_counted(self, many: None) -> None:
+        found = sums.of_few(asked("outcome=cut"), ALL, most=110)
+        assert found is not None
+        assert found.entries == 110
+        assert sums.of_few(asked("outcome=cut"), ALL, most=109) is None
+
+    def test_what_is_more_is_not_counted(self, finance: Client, many: None) -> None:
+        assert self.sentence(finance, "over=0.1") == "More than these 50 match; how many is not counted."
+        older = pages.page(filters=asked("over=0.1"), visibility=ALL).older
+        last = pages.page(filters=asked(f"over=0.1&before={older}"), visibility=ALL).older
+        assert self.sentence(finance, f"over=0.1&before={last}") == "These are the last that match."
 
 
 class TestGoingToARequest:
@@ -409,12 +448,17 @@ def test_no_page_counts_or_adds_up_the_ledger(
 
 
 def refuse_aggregates(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """Only the entries of one page are ever counted, by their ids."""
+    """Only the entries of one page are ever counted, by their ids; or so many at most of those that an index
+    has, and no others.
+    """
     if "metering_costentry" in sql and "metering_summarise" not in sql:
-        assert not re.search(r"\b(SUM|COUNT)\(", sql), sql
+        few = f"LIMIT {sums.MOST + 1}) subquery" in sql and '"metering_costentry"."outcome" = ' in sql
+        assert few or not re.search(r"\b(SUM|COUNT)\(", sql), sql
     return execute(sql, params, many, context)
 
 
 def test_exact_costs_are_summed_as_decimals(finance: Client, odd: dict[str, str]) -> None:
     found = pages.page(filters=asked("outcome=cut"), visibility=ALL).sums
-    assert found == pages.Sums(entries=1, corrections=0, cost=Decimal("0.000005"), unknown=0)
+    assert found == sums.Sums(
+        entries=1, corrections=0, cost=Decimal("0.000005"), unknown=0, exposure=Decimal(0), unbounded=0
+    )

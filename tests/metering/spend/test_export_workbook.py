@@ -23,6 +23,10 @@ from tests.metering.spend.conftest import Month
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
 AT = dt.datetime(2026, 11, 20, 23, 30, 0, 123000, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+FORMULAS = [
+    *("=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", " =1", "\u3000=1"),
+    *("\uff1d1+1", "\uff0b1", "\uff0d2+3", "\uff20SUM(A1)"),  # full width
+]
 EPOCH = dt.datetime(1899, 12, 30, tzinfo=dt.UTC)  # day 0 of a spreadsheet
 
 
@@ -83,7 +87,7 @@ def test_what_is_not_known_has_no_cell() -> None:
     assert 'r="B4"' not in sheet(written("x", None))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", " =1"])
+@pytest.mark.parametrize("text", FORMULAS)
 def test_text_that_looks_like_a_formula_stays_text_when_it_is_edited(text: str) -> None:
     content = written(text)
     assert cell(text) == ("inlineStr", text)
@@ -198,6 +202,14 @@ def test_a_lead_gets_the_own_team_alone(team_lead: Client, month: Month) -> None
     assert team_lead.get(f"/spend/entries/export.xlsx?{NOVEMBER}&team=ads").status_code == 404
 
 
-def test_cells_are_read_as_the_csv_writes_them() -> None:
-    """The two formats share their rows: only dates look different."""
-    assert export.FORMULA_STARTS == spreadsheets.FORMULA_STARTS
+@pytest.mark.parametrize("text", FORMULAS)
+def test_the_csv_escapes_the_same(text: str) -> None:
+    assert export.cell(text) == f"'{text}"
+
+
+def test_a_column_is_as_wide_as_its_later_rows_need() -> None:
+    file = io.BytesIO()
+    workbook.write(file, [("month", "closed_at"), ("2026-11", None), ("2026-10", AT)], about=[("Made", AT)])
+
+    [width] = re.findall(r'<col min="2" max="2" width="([0-9]+)', sheet(file.getvalue()))
+    assert int(width) >= len("2026-11-20 23:30:00.123")

@@ -75,9 +75,10 @@ def test_a_tag_narrows_the_page_and_its_entries() -> None:
     assert without.entries_query() == "from=2026-03-01&to=2026-03-01&tag=feature&tagged=no"
 
 
-def test_the_days_before_are_as_many() -> None:
-    asked = filters.spend_filters({"from": "2026-02-01", "to": "2026-02-28", "team": "ads"}, today=TODAY)
-    assert asked.before().query() == "from=2026-01-04&to=2026-01-31&by=team&team=ads"
+def test_the_days_in_words() -> None:
+    asked = filters.spend_filters({"from": "2026-02-01", "to": "2026-02-28"}, today=TODAY)
+    assert asked.span == "2026-02-01 to 2026-02-28"
+    assert asked.on(dt.date(2026, 2, 3)).span == "2026-02-03"
 
 
 def test_the_order_of_the_table_is_kept_in_links() -> None:

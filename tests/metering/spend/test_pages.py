@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -70,9 +71,9 @@ def test_the_headline_numbers_are_exact_and_say_what_they_leave_out(finance: Cli
     html = page(finance, f"/spend/?{NOVEMBER}")
     seen = text_of(html)
     assert 'title="$0.0018169">$0.001817<' in html
-    assert "excludes 1 of unknown cost : 1 at most $0.2500" in seen
+    assert "excludes 1 of unknown cost : 1 at most $0.25" in seen
     assert "without any bound" not in seen
-    assert "Calls 4 4 attempts; 1 attempt failed" in seen
+    assert "Calls 4 4 attempts; 1 failed" in seen
     assert "Visible output 108 tokens of the answers" in seen
     assert "Reasoning 108 50 % of output tokens" in seen
     assert "Average latency 600 ms 3 attempts timed, failed ones too" in seen
@@ -86,15 +87,24 @@ def test_each_group_has_its_row_and_links_to_its_entries(finance: Client) -> Non
     assert "model=gemini%2Fgemini-2.5-flash&amp;cost=unknown" in html
 
 
-def test_dearer_although_the_token_price_is_lower(finance: Client) -> None:
-    factories.make_price(
-        factories.make_model("gpt-4o"), input="2.50", output="10.00"
-    )  # listed, never called: not compared
-    seen = text_of(page(finance, f"/spend/?{NOVEMBER}&team=search"))
+def test_what_looks_cheaper_and_is_dearer_is_told_as_token_economics_tells_it(
+    finance: Client, month: Month
+) -> None:
+    key = factories.make_key(team=factories.make_team("pure"))
+    for model, usage in (
+        (month.flash, Usage(input=13, output=4, reasoning=108)),
+        (month.haiku, Usage(input=13, output=4)),
+    ):
+        factories.make_entry(key=key, model=model, price=model.prices.get(), usage=usage)
+    html = page(finance, f"/spend/?{NOVEMBER}&team=pure")
     assert (
-        "gemini/gemini-2.5-flash in team search: $0.0002839 an attempt, 8.60 times the $0.00003300 of "
-        "anthropic/claude-haiku-4-5. 96 % of its output was reasoning, although its output price is lower: "
-        "$2.50 against $5.00 per 1,000,000 tokens. That made $0.0002509 more for 1 attempt." in seen
+        "Looks cheaper, is dearer gemini/gemini-2.5-flash cost $0.0002839 an answered request, 8.60 times "
+        "the $0.000033 of anthropic/claude-haiku-4-5, although its tokens are listed at $0.85 against "
+        "$2.00 per 1,000,000. 96 % of its output was reasoning. That made $0.0002509 more for 1 answer."
+        in text_of(html)
+    )
+    assert (
+        'href="/spend/economics/?from=2026-11-01&amp;to=2026-11-30&amp;by=team&amp;team=pure#dearer"' in html
     )
 
 
@@ -102,7 +112,7 @@ def test_unknown_costs_without_a_bound_are_told_apart(finance: Client, month: Mo
     for _ in range(2):
         factories.make_entry(key=month.search, model=month.flash, usage=Usage(input=5), cost=None)
     seen = text_of(page(finance, f"/spend/?{NOVEMBER}"))
-    assert "excludes 3 of unknown cost : 1 at most $0.2500 , 2 without any bound" in seen
+    assert "excludes 3 of unknown cost : 1 at most $0.25 , 2 without any bound" in seen
     total = table(finance, f"/spend/export.csv?{NOVEMBER}")[-1]
     assert (total["unpriced_entries"], total["unbounded_entries"], total["exposure_usd"]) == (
         "3",
@@ -140,16 +150,17 @@ def test_a_day_of_unknown_cost_alone_is_not_a_day_of_nothing(finance: Client, mo
     html = page(finance, f"/spend/?{NOVEMBER}&team=ads")
     days = html[html.index("The same numbers") : html.index("</details>", html.index("The same numbers"))]
     assert row_of(days, "2026-11-15") == ["2026-11-15", "unknown", "unknown"]
-    assert row_of(days, "2026-11-18") == ["2026-11-18", "$0.001500", "$0.001500"]
+    assert row_of(days, "2026-11-18") == ["2026-11-18", "$0.0015", "$0.0015"]
     traces = figure(html)["data"]
     assert [said for said, _ in traces[0]["customdata"]] == ["1 of unknown cost", "$0.0015"]  # type: ignore[index]
 
 
-def test_a_column_has_the_same_decimals_throughout(finance: Client) -> None:
+def test_an_amount_is_written_the_same_in_cards_and_columns(finance: Client) -> None:
     html = page(finance, f"/spend/?{NOVEMBER}")
+    assert ">$0.001817</span></p>" in html
     html = html[: html.index("</tfoot>", html.index("<h2>By team"))]
     costs = [row_of(html, name)[1] for name in ("ads", "search", "Total")]
-    assert costs == ["$0.0015000", "$0.0003169", "$0.0018169"]
+    assert costs == ["$0.0015", "$0.0003169", "$0.001817"]
 
 
 @pytest.mark.parametrize(
@@ -319,9 +330,11 @@ def test_a_narrowed_list_says_what_it_adds_up_to_with_its_corrections(finance: C
         usage=Usage(),
     )
     listed = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=cut")
-    assert "All matching entries together: $0.0003000 , 2 entries, 1 of them correction." in text_of(listed)
+    assert "together: 2 entries, 1 of them a correction; known cost $0.0003 ." in text_of(listed)
     failures = page(finance, f"/spend/entries/?{NOVEMBER}&outcome=failed")
-    assert "3 entries, 1 of them correction; excludes 1 of unknown cost" in text_of(failures)
+    assert "3 entries, 1 of them a correction; known cost $0.0003 ; 1 of unknown cost : 1 at most $0.25" in (
+        text_of(failures)
+    )
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles"])
@@ -376,6 +389,12 @@ def test_no_calls_yet_shows_how_to_make_the_first(finance: Client) -> None:
     assert "No calls in this period" in html
     assert "curl http://testserver/v1/chat/completions" in html
     assert "plotly.min.js" not in html
+
+
+def test_behind_a_proxy_the_first_call_goes_to_the_public_address(finance: Client, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://llm.example.org"
+    html = page(finance, "/spend/?from=2020-01-01&to=2020-01-31")
+    assert "curl https://llm.example.org/v1/chat/completions" in html
 
 
 def test_a_filter_that_cannot_be_is_answered_in_words(finance: Client) -> None:
@@ -466,14 +485,15 @@ def test_files_are_safe_in_a_spreadsheet_and_streamed(finance: Client, month: Mo
 def test_the_pages_ask_the_database_a_fixed_number_of_questions(
     finance: Client, month: Month, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session, person, two for permissions; then: rows, bars, choices (2), comparison and its prices, the
-    days before, budgets and their windows, the days up to now, what is unknown and what is unsettled, open
+    """Session, person, two for permissions; then: the transaction that brings the summaries up to date (3),
+    rows, bars, choices (2), usage by price, its prices, those in force and the models' totals, the days
+    before, budgets and their windows, the days up to now, what is unknown and what is unsettled, open
     variances, saved views."""
     price = month.haiku.prices.get()
     for number in range(15):
         key = factories.make_key(team=factories.make_team(f"team-{number}"))
         factories.make_entry(key=key, model=month.haiku, price=price, usage=Usage(output=1))
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(25):
         finance.get(f"/spend/?{NOVEMBER}")
     with django_assert_num_queries(6):
         finance.get(f"/spend/export.csv?{NOVEMBER}").getvalue()
@@ -486,7 +506,7 @@ def test_the_pages_ask_the_database_a_fixed_number_of_questions(
 def test_pages_read_no_ledger_for_totals(
     finance: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(20) as captured:
+    with django_assert_num_queries(25) as captured:
         finance.get(f"/spend/?{NOVEMBER}")
     assert not any("metering_costentry" in query["sql"] for query in captured.captured_queries)
 

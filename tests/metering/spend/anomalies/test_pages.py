@@ -61,7 +61,7 @@ def test_a_day_far_above_the_usual_is_named_with_what_drove_it(finance: Client, 
         "search",
         "$2.00",
         "$2.10",
-        "$0.1000",
+        "$0.10",
         "21.0",
         "openai/gpt-4o, key nightly",
         "$2.00",
@@ -92,7 +92,7 @@ def test_by_hour_it_is_held_against_the_same_hour(finance: Client, books: Books)
     html = finance.get(f"{URL}&from=2026-11-14&grain=hour").content.decode()
 
     assert "2 unusual hours" in text_of(html)
-    assert row_of(html, "Tue 2026-11-17 12:00")[2:6] == ["$2.00", "$2.10", "$0.1000", "21.0"]
+    assert row_of(html, "Tue 2026-11-17 12:00")[2:6] == ["$2.00", "$2.10", "$0.10", "21.0"]
     assert row_of(html, "Fri 2026-11-20 13:00")[4:6] == ["$0.00", money.NOTHING]
 
 

@@ -15,15 +15,18 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from metering.models import CostEntry
+from metering.spend import money
+from metering.spend.bridge import drivers
 from metering.usage import Usage
 from tests import factories
 from tests.metering.spend.conftest import AT, Month
+from tests.metering.spend.test_pages import first_row_of, row_of
 
 PERIODS = "from=2026-11-01&to=2026-11-20&before_from=2026-10-01&before_to=2026-10-20"
 OCTOBER = AT - dt.timedelta(days=31)
 HAIKU, FLASH = "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash"
 M = 1_000_000
-QUERIES = 15
+QUERIES = 17
 
 
 @pytest.fixture
@@ -108,14 +111,69 @@ def test_page_file_and_ledger_agree_to_the_last_digit(finance: Client, october: 
     }
 
     assert {name: Decimal(total[name]) for name in booked} == booked
-    for row in rows:
+    models = [row for row in rows if row["row"] != "team"]
+    for row in models:
         assert Decimal(row["before_usd"]) + sum(Decimal(row[name]) for name in effects) == Decimal(
             row["now_usd"]
         )
     for name in effects:
-        assert sum(Decimal(row[name]) for row in rows[:-1]) == Decimal(total[name])
-    assert [(row["model"], row["remark"]) for row in rows] == [(HAIKU, ""), (FLASH, "new"), ("", "")]
+        assert sum(Decimal(row[name]) for row in models[:-1]) == Decimal(total[name])
+    assert [(row["model"], row["remark"]) for row in models] == [(HAIKU, ""), (FLASH, "new"), ("", "")]
     assert (total["unpriced_before"], total["unpriced_now"]) == ("0", "1")
+
+
+def test_teams_and_models_are_named_with_their_part_of_the_change(finance: Client, october: Month) -> None:
+    """ads $1 before, $4.0015 now; search nothing before, $0.0003169 now."""
+    seen = page(finance)
+
+    assert row_of(seen, "ads") == ["ads", "+$3.00", "100 %", "$1.00", "$4.00"]
+    assert row_of(seen, "search") == ["search", "+$0.0003169", "&lt;0.1 %", "$0.00", "$0.0003169"]
+    assert first_row_of(seen, HAIKU) == [HAIKU, "+$3.00", "100 %", "$1.00", "$4.00"]
+    assert first_row_of(seen, "Together") == ["Together", "+$3.00", "100 %", "$1.00", "$4.00"]
+    assert f"Most of it by team ads (+$3.00, 100 %) and model {HAIKU} (+$3.00, 100 %)." in text_of(seen)
+    assert 'href="?from=2026-11-01&amp;to=2026-11-20&amp;by=team&amp;team=ads&amp;before_from' in seen
+
+
+def test_the_file_has_the_teams_too(finance: Client, october: Month) -> None:
+    rows = table(finance)
+    teams = {row["team"]: Decimal(row["change_usd"]) for row in rows if row["row"] == "team"}
+
+    assert teams == {"ads": Decimal("3.0015"), "search": Decimal("0.0003169")}
+    assert sum(teams.values()) == Decimal(rows[-1]["change_usd"])
+
+
+def test_a_team_of_unknown_cost_alone_did_not_cost_nothing(finance: Client, october: Month) -> None:
+    key = factories.make_key(team=factories.make_team("unlucky"))
+    factories.make_entry(key=key, model=october.flash, usage=None, cost=None)
+
+    assert row_of(page(finance), "unlucky") == ["unlucky", money.NOTHING, "0 %", "$0.00", "unknown"]
+
+
+def test_the_others_add_up_to_the_rest() -> None:
+    found = [driver(f"team-{number}", number) for number in range(8, 0, -1)]
+
+    shown = drivers.greatest(found)
+
+    assert [one.name for one in shown] == ["team-8", "team-7", "team-6", "team-5", "team-4", "3 others"]
+    assert (shown[-1].before, shown[-1].now, shown[-1].change) == (3, 9, 6)
+    assert drivers.greatest(found[:6]) == tuple(found[:6])
+
+
+def driver(name: str, change: int) -> drivers.Driver:
+    return drivers.Driver(name, Decimal(1), Decimal(1 + change), Decimal(change))
+
+
+def test_the_form_of_the_filters_keeps_the_period_before_that_was_chosen(
+    finance: Client, october: Month
+) -> None:
+    seen = page(finance)
+    form = seen[
+        seen.index('<form class="filters"') : seen.index("</form>", seen.index('<form class="filters"'))
+    ]
+
+    assert '<input type="hidden" name="before_from" value="2026-10-01">' in form
+    assert '<input type="hidden" name="before_to" value="2026-10-20">' in form
+    assert "before_from" not in page(finance, "").split("</form>")[1]
 
 
 def test_each_amount_leads_to_its_entries(finance: Client, october: Month) -> None:

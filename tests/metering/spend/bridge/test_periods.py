@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from metering.spend.bridge.periods import bridge_periods, days_before
+from metering.spend.bridge.periods import bridge_periods
 from metering.spend.filters import BadFilter
 
 TODAY = dt.date(2026, 11, 20)
@@ -12,24 +12,6 @@ TODAY = dt.date(2026, 11, 20)
 
 def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
-
-
-@pytest.mark.parametrize(
-    ("now", "before"),
-    [
-        ("2026-11-01 2026-11-20", "2026-10-01 2026-10-20"),  # this month to date
-        ("2026-10-01 2026-10-31", "2026-09-01 2026-09-30"),  # a whole month
-        ("2026-02-01 2026-02-28", "2026-01-01 2026-01-31"),
-        ("2026-03-01 2026-03-30", "2026-02-01 2026-02-28"),  # days that the month before does not have
-        ("2026-01-01 2026-01-01", "2025-12-01 2025-12-01"),
-        ("2026-11-14 2026-11-20", "2026-11-07 2026-11-13"),  # a week
-        ("2026-10-01 2026-11-20", "2026-08-11 2026-09-30"),  # a quarter to date: as many days
-    ],
-)
-def test_the_period_before(now: str, before: str) -> None:
-    start, end = map(day, now.split())
-
-    assert days_before(start, end) == tuple(map(day, before.split()))
 
 
 def test_the_default_is_this_month_to_date_against_the_same_days_of_the_last() -> None:
@@ -66,3 +48,18 @@ def test_any_two_ranges_can_be_compared_under_the_same_filters() -> None:
 def test_what_cannot_be_compared_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(BadFilter):
         bridge_periods(query, today=TODAY)
+
+
+def test_days_to_come_are_left_out_of_both_periods() -> None:
+    found = bridge_periods({"from": "2026-11-01", "to": "2026-11-30", "team": "ads"}, today=TODAY)
+
+    assert (found.now.span, found.before.span) == ("2026-11-01 to 2026-11-20", "2026-10-01 to 2026-10-20")
+    assert found.cut
+    assert found.query() == "from=2026-11-01&to=2026-11-20&by=team&team=ads"
+
+
+def test_the_form_of_the_filters_keeps_the_period_before_that_was_chosen() -> None:
+    chosen = {"before_from": "2026-03-05", "before_to": "2026-03-06"}
+
+    assert bridge_periods(chosen, today=TODAY).kept == list(chosen.items())
+    assert bridge_periods({}, today=TODAY).kept == []

@@ -53,7 +53,9 @@ def test_a_pair_of_which_too_much_is_unknown_is_not_told(finance: Client) -> Non
     seen = text_of(page(finance, f"/spend/economics/?{NOVEMBER}&team=search"))  # one of three attempts
 
     assert "gemini/gemini-2.5-flash looks cheaper" not in seen
-    assert "No model here that looks cheaper by its price per token cost more for each answer" in seen
+    assert (
+        "No model here that looks cheaper by its price per token cost more for each answered request" in seen
+    )
 
 
 def test_the_8_6_picture_is_told_in_words(finance: Client, month: Month) -> None:
@@ -69,9 +71,9 @@ def test_the_8_6_picture_is_told_in_words(finance: Client, month: Month) -> None
 
     assert (
         "gemini/gemini-2.5-flash looks cheaper than anthropic/claude-haiku-4-5: $0.85 against $2.00 per"
-        " 1,000,000 tokens (the blend). Yet an answer cost $0.0002839, 8.60 times the $0.00003300 there: it"
-        " spent 112 output tokens an answer against 4.0, 96 % of them reasoning; the prompts had 13.0 and"
-        " 13.0 tokens. That made $0.0002509 more for 1 answer." in seen
+        " 1,000,000 tokens (the blend). Yet an answered request cost $0.0002839, 8.60 times the"
+        " $0.000033 there: it spent 112 output tokens an answer against 4.0, 96 % of them"
+        " reasoning; the prompts had 13.0 and 13.0 tokens. That made $0.0002509 more for 1 answer." in seen
     )
 
 
@@ -84,7 +86,7 @@ def test_an_answer_pays_for_what_failed_and_the_page_says_so(finance: Client, mo
 
     found = page(finance, f"/spend/economics/?{NOVEMBER}&team=ads")
 
-    assert "$0.002000 for 1 answer; failed attempts are paid for in it" in text_of(found)
+    assert "$0.002 for 1 answer; failed attempts are paid for in it" in text_of(found)
     [row, _] = table(finance, "models", f"{NOVEMBER}&team=ads")
     assert (row["attempts"], row["answers"], row["failed"]) == ("2", "1", "1")
     assert row["cost_per_answer_usd"] == "0.002"

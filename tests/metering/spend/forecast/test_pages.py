@@ -89,7 +89,7 @@ def test_a_budget_says_on_which_day_it_is_spent(finance: Client, books: Books) -
     assert row.exhaustion == Exhaustion(in_three_days, in_three_days)
     cells = row_of(finance.get(URL).content.decode().partition("When budgets")[2], "search")
     assert cells == [
-        *("search", "whole team", "total", "$3.00", "not used yet"),
+        *("search", "whole team", "in all", "$3.00", "not used yet"),
         *(f"{in_three_days:%a %Y-%m-%d}", "never"),
     ]
 

@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 
+from metering.usage import Usage
+from tests import factories
 from tests.metering.spend.conftest import Month
 from tests.metering.spend.overview.conftest import NOVEMBER
 from tests.metering.spend.test_pages import figure, page, table, text_of
@@ -23,8 +25,7 @@ def query_of(address: str) -> dict[str, str]:
 def test_from_a_team_to_its_models_its_keys_and_their_entries(finance: Client, tagged: Month) -> None:
     teams = page(finance, f"/spend/?{NOVEMBER}&by=team")
     models = first_bar(teams)
-    assert query_of(models)["by"] == "model"
-    assert query_of(models)["team"] == "search"
+    assert query_of(models) == {"from": "2026-11-20", "to": "2026-11-20", "by": "model", "team": "search"}
     keys = first_bar(page(finance, f"/spend/{models}"))
     assert query_of(keys)["by"] == "key"
     assert query_of(keys)["model"] == "anthropic/claude-haiku-4-5"
@@ -37,21 +38,48 @@ def test_from_a_team_to_its_models_its_keys_and_their_entries(finance: Client, t
     assert [row["cost_usd"] for row in listed] == ["0.015", "0.005", "0.000033"]
 
 
+def test_a_point_that_is_added_up_leads_to_all_its_days(finance: Client, tagged: Month) -> None:
+    points = figure(page(finance, f"/spend/?{NOVEMBER}&by=team&shape=cumulative"))["data"][0]  # type: ignore[index]
+    last = dict(zip(points["x"], points["customdata"], strict=True))["2026-11-20"][1]
+    assert query_of(last) == {
+        "from": "2026-11-01", "to": "2026-11-20", "by": "model", "team": "search", "shape": "cumulative",
+    }  # fmt: skip
+
+
+def test_a_row_of_the_table_keeps_the_period(finance: Client, tagged: Month) -> None:
+    html = page(finance, f"/spend/?{NOVEMBER}&by=team")
+    link = re.search(r'<th scope="row"><a href="([^"]+)">search</a>', html)
+    assert link is not None
+    asked = query_of(link[1].replace("&amp;", "&"))
+    assert asked == {"from": "2026-11-01", "to": "2026-11-30", "by": "model", "team": "search"}
+
+
+def test_the_bar_of_all_others_leads_to_its_day(finance: Client, month: Month) -> None:
+    for number in range(12):
+        key = factories.make_key(team=factories.make_team(f"team-{number}"))
+        factories.make_entry(
+            key=key, model=month.haiku, price=month.haiku.prices.get(), usage=Usage(output=1000)
+        )
+    traces = figure(page(finance, f"/spend/?{NOVEMBER}&by=team"))["data"]
+    assert traces[-1]["customdata"][0][1] == "?from=2026-11-18&to=2026-11-18&by=team"  # type: ignore[index]
+
+
 def test_a_level_that_is_narrowed_to_one_already_is_left_out(finance: Client, tagged: Month) -> None:
     bar = first_bar(page(finance, f"/spend/?{NOVEMBER}&by=cost_center&team=search"))
     assert (query_of(bar)["by"], query_of(bar)["cost_center"]) == ("model", "CC-1")
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("mail", {"tag_value": "mail"}), ("(no feature)", {"tagged": "no"})]
+    ("value", "day", "expected"),
+    [("mail", "2026-11-20", {"tag_value": "mail"}), ("(no feature)", "2026-11-18", {"tagged": "no"})],
 )
 def test_from_a_tag_to_the_teams_of_its_value(
-    finance: Client, tagged: Month, value: str, expected: dict[str, str]
+    finance: Client, tagged: Month, value: str, day: str, expected: dict[str, str]
 ) -> None:
     traces = figure(page(finance, f"/spend/?{NOVEMBER}&by=tag&tag=feature"))["data"]
     bar = next(trace["customdata"][0][1] for trace in traces if trace["name"] == value)  # type: ignore[attr-defined]
     asked = query_of(bar)
-    assert asked == {"from": "2026-11-01", "to": "2026-11-30", "by": "team", "tag": "feature", **expected}
+    assert asked == {"from": day, "to": day, "by": "team", "tag": "feature", **expected}
 
 
 def test_from_a_token_type_to_the_models_of_its_day(finance: Client, tagged: Month) -> None:

@@ -129,3 +129,16 @@ def test_one_person_keeps_fifty(finance: Client, month: Month) -> None:
 def test_without_a_role_nothing_is_saved(db: None, client: Client) -> None:
     client.force_login(User.objects.create_user("nobody"))
     assert save(client) == 403
+
+
+@pytest.mark.parametrize("query", ["by=colour", "from=2026-13-01", "team=%00"])
+def test_an_address_that_cannot_be_come_back_to_is_refused_before_anything_is_changed(
+    finance: Client, query: str
+) -> None:
+    save(finance)
+    view = SavedView.objects.get()
+
+    assert finance.post(f"/spend/views/{view.pk}/", {"name": "Better", "query": query}).status_code == 400
+
+    view.refresh_from_db()
+    assert (view.name, view.query) == ("Search by model", QUERY)

@@ -190,7 +190,7 @@ def test_the_page_is_red_where_something_is_wrong_and_quiet_elsewhere(finance: C
     factories.make_entry(key=month.ads, model=month.flash, usage=None, cost=None, started_at=timezone.now())
     loud = page(finance, f"/spend/?{NOVEMBER}&team=ads")
     assert loud.count('class="figure bad"') == 3
-    assert "Unsettled $0.5000 set aside for 1 open call" in text_of(loud)
+    assert "Unsettled $0.50 set aside for 1 open call" in text_of(loud)
     assert "Open variance $3.00" in text_of(loud)
     assert "1 of unknown cost: 1 without any bound" in text_of(loud)
 

@@ -66,10 +66,19 @@ class TestMaking:
         answer = make(team_lead)
         secret = secret_in(answer)
 
-        assert answer["Cache-Control"] == "no-store"
+        assert "no-store" in answer["Cache-Control"]
         sessions = [session.get_decoded() for session in Session.objects.all()]
         kept = (answer.cookies.output(), sessions, *ApiKey.objects.values(), *KeyEvent.objects.values())
         assert not [place for place in kept if secret[12:] in str(place)]
+
+    def test_the_call_goes_where_callers_reach_the_gateway(self, team_lead: Client, settings: Any) -> None:
+        """Behind a proxy that ends TLS the request says http and the name of a machine inside."""
+        settings.PUBLIC_URL = "https://llm.example.org"
+
+        assert "curl https://llm.example.org/v1/chat/completions \\" in said(make(team_lead))
+
+    def test_without_a_public_address_it_goes_where_the_page_came_from(self, team_lead: Client) -> None:
+        assert "curl http://testserver/v1/chat/completions \\" in said(make(team_lead))
 
     def test_who_when_and_why_are_kept(self, team_lead: Client, month: Month) -> None:
         make(team_lead)
@@ -94,7 +103,12 @@ class TestMaking:
         assert not ApiKey.objects.filter(name="evals").exists()
 
     @pytest.mark.parametrize(
-        "form", [{"name": ""}, {"reason": " "}, {"expires": "3000d"}, {"name": "x" * 61}]
+        "form",
+        [
+            *({"name": ""}, {"reason": " "}, {"expires": "3000d"}, {"name": "x" * 61}),
+            *({"name": "ci\nBcc: all@example.org"}, {"name": "ci\x00"}, {"reason": "x" * 501}),
+            *({"name": "\u202eic"}, {"name": "ci\u200b"}, {"reason": "one\u2028two"}),
+        ],
     )
     def test_what_is_missing_is_said_and_nothing_is_made(
         self, team_lead: Client, form: dict[str, str]
@@ -117,6 +131,20 @@ class TestMaking:
         assert answer.status_code == 409
         assert "Team search has 50 keys in use: revoke one" in said(answer)
 
+    def test_a_team_gets_so_many_secrets_a_day_at_most(
+        self, team_lead: Client, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Made and revoked, or rotated, again and again: each is known to every worker for a month."""
+        monkeypatch.setattr(actions, "MOST_SECRETS", 3)  # one is there
+        assert [make(team_lead).status_code, rotate(team_lead, key, overlap="none").status_code] == [200, 200]
+        key.refresh_from_db()
+
+        answers = [make(team_lead, name="more"), rotate(team_lead, key, overlap="none")]
+
+        assert [answer.status_code for answer in answers] == [409, 409]
+        assert "Team search has been given 3 new secrets within 24 hours" in said(answers[0])
+        assert revoke(team_lead, key).status_code == 302  # which is never refused
+
     def test_a_disabled_team_gets_none(self, team_lead: Client) -> None:
         Team.objects.update(enabled=False)
 
@@ -135,7 +163,7 @@ class TestRotating:
         assert keys.matches(secret, key.digest)
         assert (former.prefix, former.ends_at - former.replaced_at) == (old, 24 * HOUR)
         assert f"{old}… , works until" in said(answer)
-        assert answer["Cache-Control"] == "no-store"
+        assert "no-store" in answer["Cache-Control"]
         event = key.events.order_by("-id")[0]
         assert (event.action, event.by, event.reason) == ("rotated", month.lead, "a colleague has left")
 
@@ -182,6 +210,29 @@ class TestRotating:
         rotate(team_lead, key, expires="30d")
         key.refresh_from_db()
         assert key.expires_at > timezone.now() + dt.timedelta(days=29)
+
+    def test_an_expired_key_comes_back_with_a_new_expiry_alone(self, team_lead: Client, key: ApiKey) -> None:
+        ApiKey.objects.update(expires_at=timezone.now() - HOUR)
+
+        asked, answer = team_lead.get(url(key, "rotate")), rotate(team_lead, key, expires="")
+        assert '<option value="">' not in asked.content.decode()
+        assert "overlap" not in asked.content.decode()
+        assert (answer.status_code, key.events.count()) == (400, 1)
+
+        assert rotate(team_lead, key, expires="30d").status_code == 200
+
+    def test_an_expired_key_does_not_come_back_beyond_the_bound(
+        self, team_lead: Client, key: ApiKey, month: Month
+    ) -> None:
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() - HOUR)
+        for number in range(actions.MOST_KEYS - 1):  # and the small month's
+            factories.make_key(f"key {number}", team=month.search.team)
+
+        answer = rotate(team_lead, key, expires="30d")
+
+        assert answer.status_code == 409
+        assert "Team search has 50 keys in use" in said(answer)
+        assert keys.in_use(team=month.search.team) == actions.MOST_KEYS
 
     def test_the_old_address_leads_to_the_key(self, team_lead: Client, key: ApiKey) -> None:
         old = url(key)

@@ -82,6 +82,24 @@ def test_who_comes_too_late_is_told_so_for_a_month(known: Known) -> None:
     assert set(known(NOW + 30 * 24 * HOUR + HOUR)[0].keys) == {new}
 
 
+def test_it_knows_when_a_secret_was_replaced(known: Known) -> None:
+    _, old, new = rotated(HOUR)
+
+    found, _ = known(NOW + 2 * HOUR)
+
+    assert [found.keys[prefix].replaced_at for prefix in (old, new)] == [NOW, None]
+
+
+@pytest.mark.parametrize("hours", [1, 2])
+def test_not_of_a_key_that_expired_itself(known: Known, hours: int) -> None:
+    """At the end of the overlap, and while it was over already: no secret goes on working after this one."""
+    _, old, _ = rotated(HOUR, expires_at=NOW + hours * HOUR)
+
+    found, _ = known(NOW + 3 * HOUR)
+
+    assert found.keys[old].replaced_at is None
+
+
 def test_a_revoked_key_has_no_secret_at_all(known: Known) -> None:
     key, _, _ = rotated(24 * HOUR)
 

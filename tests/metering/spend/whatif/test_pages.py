@@ -39,10 +39,10 @@ def test_the_model_with_the_lower_prices_is_dearer_if_it_thinks(finance: Client)
     """13 x 0.30 + 4 x 2.50 + 108 x 2.50 against 13 x 1.00 + 4 x 5.00, in millionths."""
     html = page(finance, f"{ON_FLASH}&add1=108")
 
-    assert row_of(html, "As booked")[:4] == ["As booked", "$0.00003300", money.NOTHING, money.NOTHING]
+    assert row_of(html, "As booked")[:4] == ["As booked", "$0.000033", money.NOTHING, money.NOTHING]
     assert row_of(html, FLASH)[:4] == [FLASH, "$0.0002839", "+$0.0002509", "+760 %"]
     assert row_of(html, "output (reasoning)") == [
-        *("output (reasoning)", "0", "108", "$2.50", "$0.00", "$0.0002700", "+$0.0002700", money.NOTHING)
+        *("output (reasoning)", "0", "108", "$2.50", "$0.00", "$0.00027", "+$0.00027", money.NOTHING)
     ]
     assert (
         f"On {FLASH}, at today's prices, it would have cost $0.0002839: $0.0002509 (760 %) more"
@@ -97,10 +97,10 @@ def test_what_has_no_rate_there_makes_it_unknown_and_never_nothing(finance: Clie
 
     html = page(finance, url)
 
-    assert row_of(html, FLASH)[:4] == [FLASH, "unknown, ≥ $0.0003000", "unknown", "unknown"]
-    assert "$0.0003000 at least: no rate for requests (fees)" in text_of(html)
+    assert row_of(html, FLASH)[:4] == [FLASH, "unknown, ≥ $0.0003", "unknown", "unknown"]
+    assert "$0.0003 at least: no rate for requests (fees)" in text_of(html)
     assert f"Not drawn, because unknown: {FLASH} has no rate for requests (fees)." in text_of(html)
-    assert row_of(html, "requests (fees)")[3:7] == ["unknown", "$0.0300", "unknown", "unknown"]
+    assert row_of(html, "requests (fees)")[3:7] == ["unknown", "$0.03", "unknown", "unknown"]
 
 
 def test_a_model_whose_price_has_ended_costs_an_unknown_amount_today(finance: Client) -> None:
