@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from auditlog.models import LogEntry
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
@@ -35,6 +36,13 @@ class Row(NamedTuple):
     did: str
     changes: list[Changed]
     why: str
+
+
+def may_read(person: User | AnonymousUser, row: Model) -> bool:
+    """Whoever sees the whole trail, and whoever changes such rows or decides of them."""
+    kind = row._meta
+    own = (f"{kind.app_label}.{verb}_{kind.model_name}" for verb in ("change", "approve"))
+    return any(person.has_perm(permission) for permission in (MAY_READ, *own))
 
 
 def of(row: Model) -> list[Row]:

@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def audit_entries(context: dict[str, Any], row: Any) -> list[reading.Row] | None:
-    """The newest first; None for people who may not see the trail: it has what their pages may hide."""
-    return reading.of(row) if context["request"].user.has_perm(reading.MAY_READ) else None
+    """The newest first; None for people who may not see them: they have what their pages may hide."""
+    return reading.of(row) if reading.may_read(context["request"].user, row) else None

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -97,12 +98,12 @@ class BreakerAdmin(NobodyDeletes, HiddenColumns, admin.ModelAdmin[Breaker]):
         return words if breaker.state == Breaker.State.CLOSED else format_html(RED, words)
 
     @admin.display(description="open since", ordering="opened_at")
-    def open_since(self, breaker: Breaker) -> dt.datetime | None:
-        return history.open_since(breaker)
+    def open_since(self, breaker: Breaker) -> str | None:
+        return _moment(history.open_since(breaker))
 
     @admin.display(description="last probe")
-    def last_probe(self, breaker: Breaker) -> dt.datetime | None:
-        return history.last_probe(breaker)
+    def last_probe(self, breaker: Breaker) -> str | None:
+        return _moment(history.last_probe(breaker))
 
     @admin.display(description="note", empty_value="")
     def why_held(self, breaker: Breaker) -> str:
@@ -164,3 +165,8 @@ class BreakerEventAdmin(NobodyWrites, HiddenColumns, admin.ModelAdmin[BreakerEve
             '<pre class="evidence">{}</pre>',
             json.dumps(event.evidence, indent=2),
         )
+
+
+def _moment(at: dt.datetime | None) -> str | None:
+    """Where Django would write what a method gives as Python does."""
+    return None if at is None else formats.localize(timezone.localtime(at))

@@ -321,9 +321,12 @@ class TestPage:
 
     @pytest.mark.parametrize(
         ("role", "is_shown"),
-        [("Auditor", True), ("Platform admin", True), ("Finance", False), ("Team lead", False)],
+        [
+            *(("Auditor", True), ("Platform admin", True)),
+            *(("Finance", False), ("Catalog admin", False), ("Team lead", False)),
+        ],
     )
-    def test_an_objects_own_history_shows_it_to_those_who_may_see_the_trail(
+    def test_an_objects_own_history_shows_it_to_those_who_see_the_trail_or_change_such_rows(
         self, root: Client, client: Client, role: str, is_shown: bool
     ) -> None:
         person = factories.make_user("somebody", role=role)
@@ -338,6 +341,14 @@ class TestPage:
         told = [part in html for part in ("CC-1 &rarr; CC-2", "the merger", "Audit trail")]
         assert told == [is_shown] * 3
         assert "Changed Cost center" in html  # as Django tells everybody
+
+    def test_who_keeps_such_rows_sees_the_history_of_each(self, root: Client, client: Client) -> None:
+        model = factories.make_model("gpt-4o")
+        client.force_login(factories.make_user("somebody", role="Catalog admin"))
+
+        assert (
+            "Audit trail" in client.get(f"/admin/catalog/languagemodel/{model.pk}/history/").content.decode()
+        )
 
     @pytest.mark.parametrize(("role", "status"), [("Auditor", 200), ("Finance", 403), ("Team lead", 403)])
     def test_is_for_auditors_and_platform_admins(

@@ -128,6 +128,8 @@ def test_i7_a_lead_gets_nothing_of_another_team_on_any_address_of_months(
 
     assert answers == {
         "months": 200,
+        "months_csv": 200,  # days, entries and their own teams' costs: as on the page
+        "months_xlsx": 200,
         "month": 200,
         "begin_close": 405,
         "withdraw_close": 405,
@@ -143,7 +145,7 @@ def test_i7_a_lead_gets_nothing_of_another_team_on_any_address_of_months(
         "statement_csv": 404,
         "statement_xlsx": 404,
     }
-    for url in ("/spend/months/", PAGE, f"{PAGE}chargeback.csv"):
+    for url in ("/spend/months/", "/spend/months/export.csv", PAGE, f"{PAGE}chargeback.csv"):
         told = client.get(url).getvalue() if url.endswith("csv") else client.get(url).content
         assert b"search" not in told
         assert b"3.5" not in told

@@ -124,7 +124,7 @@ async def test_a_server_that_falls_silent_is_an_outage_too(house: OutageHouse, c
     assert {refusal[:2] for refusal in refusals.refused + late.refused} == {(503, "ledger_unavailable")}
     assert (refusals.received, late.received) == (0, 0)
     waits = sorted(refusal[3] for refusal in late.refused)
-    assert waits[-2] < 1.0  # the other worker may have to find out first
+    assert waits[-3] < 1.0  # a call in each of the two workers may be the one that finds out
     assert recovered < 4
     house.balanced()
     outages.booked_as_told(house, notes)

@@ -48,12 +48,12 @@ def outage(bad_day: BadDay) -> Breaker:
 
 def test_an_outage_is_told_with_its_reason_evidence_and_requests(finance: Client, outage: Breaker) -> None:
     html = page(finance, f"{URL}?{DAY}")
-    assert first_row_of(html, "2026-11-20 12:01:00") == [
-        *("2026-11-20 12:01:00", "openai", "Open", "Failures in a row"),
+    assert first_row_of(html, "2026-11-20 12:01:00 UTC") == [
+        *("2026-11-20 12:01:00 UTC", "openai", "Open", "Failures in a row"),
         *("calls 9, failures 5", "8324f8b3 provider 502"),
     ]
     assert f'href="/spend/entries/{REQUEST}/"' in html
-    assert first_row_of(html, "2026-11-20 12:02:30")[2:4] == ["Closed", "Probe succeeded"]
+    assert first_row_of(html, "2026-11-20 12:02:30 UTC")[2:4] == ["Closed", "Probe succeeded"]
     assert "All 1 are closed now." in text_of(html)
 
 
@@ -92,8 +92,8 @@ def test_what_is_held_by_hand_says_why_and_by_whom(finance: Client, bad_day: Bad
     of = breaker(bad_day.gpt.provider, state="open", opened_at=AT, forced="open", note="maintenance")
     happened(of, 0, "closed", "open", "manual", by=bad_day.boss, note="maintenance")
     html = page(finance, f"{URL}?{DAY}")
-    assert "openai : open since 2026-11-20 12:00:00 held open maintenance" in text_of(html)
-    assert first_row_of(html, "2026-11-20 12:00:00")[3] == "By hand, fin: maintenance"
+    assert "openai : open since 2026-11-20 12:00:00 UTC held open maintenance" in text_of(html)
+    assert first_row_of(html, "2026-11-20 12:00:00 UTC")[3] == "By hand, fin: maintenance"
 
 
 def test_a_note_of_an_earlier_hold_is_not_said_of_the_next_trouble(finance: Client, bad_day: BadDay) -> None:
@@ -112,7 +112,7 @@ def test_it_is_open_since_it_first_opened_and_its_last_failed_probe_is_told(
     for minutes in (2, 3):
         happened(of, minutes, "half_open", "open", "probe_failed")
     html = page(finance, f"{URL}?{DAY}")
-    assert "openai : open since 2026-11-20 12:01:00, last probe 12:03:00" in text_of(html)
+    assert "openai : open since 2026-11-20 12:01:00 UTC, last probe 2026-11-20 12:03:00 UTC" in text_of(html)
 
 
 def test_a_drained_region_is_told(finance: Client, bad_day: BadDay) -> None:
@@ -120,7 +120,7 @@ def test_a_drained_region_is_told(finance: Client, bad_day: BadDay) -> None:
     happened(of, 0, "closed", "closed", "drained", evidence={"threshold_seconds": 3.0})
     html = page(finance, f"{URL}?{DAY}")
     assert "openai : closed, drained since 2026-11-20 12:00:00" in text_of(html)
-    assert first_row_of(html, "2026-11-20 12:00:00")[2:5] == [
+    assert first_row_of(html, "2026-11-20 12:00:00 UTC")[2:5] == [
         *("Drained", "p99 too slow for too long", "threshold seconds 3"),
     ]
 
@@ -167,7 +167,7 @@ def test_the_last_health_checks(finance: Client, bad_day: BadDay) -> None:
     html = page(finance, f"{URL}?{DAY}")
     checks = html[html.index("Last health checks") :]
     assert first_row_of(checks, "openai") == [
-        *("openai", "unhealthy", "2026-11-20 12:00:00", "not known", "4", "connection refused"),
+        *("openai", "unhealthy", "2026-11-20 12:00:00 UTC", "not known", "4", "connection refused"),
     ]
     assert "gemini" not in checks
 

@@ -92,8 +92,8 @@ def test_by_hour_it_is_held_against_the_same_hour(finance: Client, books: Books)
     html = finance.get(f"{URL}&from=2026-11-14&grain=hour").content.decode()
 
     assert "2 unusual hours" in text_of(html)
-    assert row_of(html, "Tue 2026-11-17 12:00")[2:6] == ["$2.00", "$2.10", "$0.10", "21.0"]
-    assert row_of(html, "Fri 2026-11-20 13:00")[4:6] == ["$0.00", money.NOTHING]
+    assert row_of(html, "Tue 2026-11-17 12:00 UTC")[2:6] == ["$2.00", "$2.10", "$0.10", "21.0"]
+    assert row_of(html, "Fri 2026-11-20 13:00 UTC")[4:6] == ["$0.00", money.NOTHING]
 
 
 def test_an_hour_of_a_small_part_of_the_day_is_not_worth_a_look(finance: Client, books: Books) -> None:
