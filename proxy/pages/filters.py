@@ -15,7 +15,6 @@ PERIODS = {
     "24h": "24 hours",
     "7d": "168 hours",  # 7 days of the clock: not the whole days of the spend pages
     "30d": "720 hours",
-    "90d": "2,160 hours",
     "today": "Today",
     "month": "Month to date",
     "last-month": "Last month",
@@ -25,10 +24,9 @@ LENGTHS = {
     "24h": dt.timedelta(hours=24),
     "7d": dt.timedelta(days=7),
     "30d": dt.timedelta(days=30),
-    "90d": dt.timedelta(days=90),
 }
-LONGEST_EXACT = dt.timedelta(days=7)  # read from every entry; longer ones from what is kept of each day
-LONGEST = dt.timedelta(days=92)  # requests of several attempts are read one by one
+LONGEST_EXACT = dt.timedelta(days=3)  # read from every entry; longer ones from what is kept of each day
+LONGEST = dt.timedelta(days=31)  # requests of several attempts are read one by one
 GROUPINGS = {"provider": "Provider", "region": "Region", "model": "Model"}
 NARROWINGS = ("team", "route", "provider", "region", "model")
 SLICES = 48  # of an exact period, at most, in the chart over time

@@ -113,7 +113,7 @@ async def _with_disturbances(
 def test_it_was_chaos_and_callers_were_served_through_it(run: Run) -> None:
     """Otherwise the rest shows little."""
     assert len(run.outcomes) == REQUESTS
-    assert sum(outcome.is_whole for outcome in run.outcomes) > REQUESTS / 2
+    assert sum(outcome.is_whole for outcome in run.outcomes) > REQUESTS * 0.4
     assert any(outcome.broken and not outcome.planned.leaves for outcome in run.outcomes)  # a worker died
     refusals = Counter((outcome.planned.team, outcome.error) for outcome in run.outcomes)
     assert refusals["budgeted", "budget_exceeded"] > 0

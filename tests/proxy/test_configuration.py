@@ -42,7 +42,7 @@ async def execute(own: str, statement: str) -> int:
         return (await connection.execute(statement)).rowcount
 
 
-async def until(condition: Callable[[], Any], seconds: float = 1.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while True:
             found = condition()
