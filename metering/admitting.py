@@ -2,9 +2,12 @@
 
 Note [Held or not]: when the connection breaks while holds are written, nobody knows whether they were. They
 are looked for and the rest is written again (a hold is unique by request and attempt, so no race can write it
-twice); when PostgreSQL is gone altogether, each is released, and the release waits in the spool.
+twice); when PostgreSQL is gone altogether, each is released, and the release waits in the spool. A server
+process that outlived its connection (it froze, or waited for a lock) may write a hold after its release: so
+each is released once more, when such a process has come to an end.
 """
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Callable, Sequence
@@ -32,6 +35,7 @@ SELECT h.request_id, h.attempt, h.tokens, h.usd FROM metering_hold h
 JOIN unnest(%s::uuid[], %s::int[]) AS x(request_id, attempt) USING (request_id, attempt)
 """
 OPEN_WINDOW = "SELECT metering_open_window(%s, %s, %s)"
+AGAIN_SECONDS = 30.0  # until a release is repeated
 
 
 class HoldRequest(NamedTuple):
@@ -76,6 +80,7 @@ class HoldWriter:
         self._worker = worker
         self._release = release
         self._windows: dict[tuple[int, dt.datetime], int] = {}
+        self._again: list[asyncio.TimerHandle] = []
 
     @property
     def is_away(self) -> bool:
@@ -87,6 +92,9 @@ class HoldWriter:
         self._windows.clear()
 
     async def stop(self) -> None:
+        """What is still to be released again is the sweeper's: the worker's lease ends."""
+        for timer in self._again:
+            timer.cancel()
         await self._held.drop()
 
     async def write(self, batch: list[HoldRequest]) -> Sequence[Verdict | Exception]:
@@ -119,9 +127,16 @@ class HoldWriter:
             return [verdicts[_key(request)] for request in batch]
         except UNAVAILABLE:
             await self._held.drop()
-            for request in batch:
-                self._release(request.call)
+            self._release_all(batch)
             raise
+
+    def _release_all(self, batch: list[HoldRequest]) -> None:
+        """Now, and once more later: see Note [Held or not]. A release without a hold does nothing."""
+        loop = asyncio.get_running_loop()
+        self._again = [timer for timer in self._again if timer.when() > loop.time()]
+        for request in batch:
+            self._release(request.call)
+            self._again.append(loop.call_later(AGAIN_SECONDS, self._release, request.call))
 
     async def _admit(
         self, connection: psycopg.AsyncConnection[Any], batch: list[HoldRequest]

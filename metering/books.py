@@ -78,9 +78,9 @@ class Books:
 
     async def stop(self) -> None:
         await self._admissions.stop()
+        await self._holding.stop()
         await self._settlements.stop()
         await self._writer.stop()
-        await self._holding.stop()
 
     async def adopt(self) -> int:
         """Book what dead workers of this host left in their spools; how many attempts."""
