@@ -20,7 +20,7 @@ from metering.models import (
     SummaryMark,
 )
 
-AT_ONCE = 20_000  # entries in one transaction: about a quarter of a second
+AT_ONCE = 20_000  # entries in one transaction: about half a second
 SUMMARISE = "SELECT summed, behind FROM metering_summarise(%s)"
 KEPT: tuple[type[Model], ...] = (
     *(DailyUsage, HourlySpend, DailyTagSpend, AnswerSizes, DearEntry, MonthlyCharge),
